@@ -1,0 +1,314 @@
+import type { BuildEvent, FunctionDeployment, TerminalBuildState } from "#sdk/messages.ts";
+
+/** `<scm>:<numeric id>`, for instance `github:583231` or `forge:1`. Rights compare nothing else. */
+export type OwnerId = string;
+/** `<scm>:<numeric id>` of a repository. */
+export type RepositoryId = string;
+/** Unix milliseconds. */
+export type UnixMs = number;
+
+export type Scm = "github" | "forge";
+
+export type Owner = {
+  readonly id: OwnerId;
+  readonly scm: Scm;
+  /** As the source spells it now. */
+  readonly login: string;
+  /** Lower-case name under which functions are deployed; a claim, freed 30 days after removal. */
+  readonly slug: string;
+};
+
+export type Repository = {
+  readonly id: RepositoryId;
+  readonly ownerId: OwnerId;
+  readonly name: string;
+  /** `<login>/<name>`. */
+  readonly fullName: string;
+  readonly cloneUrl: string;
+  /** Web page of the repository. */
+  readonly url: string;
+  readonly private: boolean;
+  readonly defaultBranch: string;
+  readonly installationId: number;
+};
+
+/** What was decided about one webhook delivery. */
+export type Decision = "queued" | "skipped" | "ignored" | "refused" | "duplicate";
+
+export type Delivery = {
+  /** `<scm>:<X-GitHub-Delivery>`. */
+  readonly key: string;
+  readonly event: string;
+  readonly receivedAt: UnixMs;
+  readonly decision: Decision;
+  readonly reason: string;
+  /** Status the sender got. */
+  readonly status: number;
+  readonly ownerLogin?: string;
+  readonly repository?: string;
+  readonly ref?: string;
+  readonly sha?: string;
+  readonly buildId?: string;
+};
+
+export type BuildState =
+  | "accepted"
+  | "planned"
+  | "building"
+  | "built"
+  | "deploying"
+  | TerminalBuildState;
+
+export type PlannedFunction = {
+  /** Key in stack.yml. */
+  readonly name: string;
+  /** Deployed name, `<owner slug>-<name>`. */
+  readonly service: string;
+  readonly lang: string;
+  /** `v1:<sha256>` over everything that decides the image (design.md section 9, Plan). */
+  readonly key: string;
+  /** `<registry>/<owner slug>/<repository>/<function>:<sha7>-<key12>`, without digest. */
+  readonly image: string;
+  /** Everything of the deployment that is known before the build: all but image digest, release, fence. */
+  readonly deployment: FunctionDeployment;
+  /** Hash of what the owner decides about the deployment; equal hash and digest deploy nothing. */
+  readonly specHash: string;
+  /** Handler folder in the repository and template, for packing the build context. */
+  readonly handler: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Extra paths copied beside the handler (`configuration.copy`). */
+  readonly copy: readonly string[];
+};
+
+export type Plan = { readonly v: 1; readonly functions: readonly PlannedFunction[] };
+
+export type Build = {
+  /** URL-safe, time-ordered. */
+  readonly id: string;
+  readonly repositoryId: RepositoryId;
+  readonly ownerId: OwnerId;
+  readonly branch: string;
+  readonly sha: string;
+  /** Order of pushes on a branch; the newest wins. */
+  readonly generation: number;
+  readonly state: BuildState;
+  /** Why the state is what it is, for people; empty while nothing is to be said. */
+  readonly reason: string;
+  readonly acceptedAt: UnixMs;
+  readonly startedAt?: UnixMs;
+  readonly endedAt?: UnixMs;
+  readonly attempts: number;
+  readonly plan?: Plan;
+};
+
+/** A worker's right to write about a build; void once the epoch has moved on. */
+export type Claim = { readonly build: Build; readonly epoch: number };
+
+export type Artifact = {
+  readonly ownerId: OwnerId;
+  readonly key: string;
+  /** `sha256:<hex>`. */
+  readonly digest: string;
+  readonly image: string;
+  readonly sizeBytes: number;
+  readonly createdAt: UnixMs;
+};
+
+export type ReleaseState = "declared" | "serving" | "retired" | "failed";
+
+export type Release = {
+  /** Hash of owner, function, generation, spec, digest, secrets version. */
+  readonly id: string;
+  readonly service: string;
+  readonly ownerId: OwnerId;
+  readonly repositoryId: RepositoryId;
+  readonly buildId: string;
+  readonly generation: number;
+  readonly fence: number;
+  readonly specHash: string;
+  readonly digest: string;
+  /** The complete body of the deploy call. */
+  readonly deployment: FunctionDeployment;
+  readonly state: ReleaseState;
+  readonly declaredAt: UnixMs;
+};
+
+export type CommitState = "pending" | "success" | "failure" | "error";
+
+/** What a commit should show in one context. */
+export type WantedStatus = {
+  /** `stack-deploy` or a function's name. */
+  readonly context: string;
+  readonly state: CommitState;
+  /** At most 140 characters; longer ones are cut with an ellipsis when stored. */
+  readonly description: string;
+  readonly targetUrl: string;
+  /** A check run `skipped` where checks are on, nothing at all where they are off. */
+  readonly skipped?: boolean;
+};
+
+/** A status the source has not been told yet. */
+export type UnsentStatus = WantedStatus & {
+  readonly repositoryId: RepositoryId;
+  readonly sha: string;
+  /** Grows with every change; what was sent is recorded by it. */
+  readonly version: number;
+  readonly attempts: number;
+  /** Check run to update, once one was made. */
+  readonly checkRunId?: number;
+  readonly buildId?: string;
+};
+
+export type AcceptPush = {
+  readonly deliveryKey: string;
+  readonly event: string;
+  readonly owner: Omit<Owner, "slug">;
+  readonly repository: Repository;
+  readonly branch: string;
+  readonly sha: string;
+  /** The first thing the commit should show. */
+  readonly status: WantedStatus;
+};
+
+export type Accepted = {
+  readonly decision: "queued" | "duplicate" | "refused";
+  readonly reason: string;
+  readonly build?: Build;
+  /** Older builds of the branch that this push ended. */
+  readonly superseded: readonly string[];
+};
+
+/** The ledger: who owns what, what was promised, and how far it got (design.md section 6). */
+export type Ledger = {
+  // Intake
+  /**
+   * Lines 1, 2 and 12 in one durable transaction: claim the owner's slug, record the delivery, raise the
+   * branch's generation, add the build and its first wanted status, end older waiting or running builds
+   * of the branch that may be superseded. The same delivery key again changes nothing and answers
+   * `duplicate` with the first build; when that build ended failed, a new generation is made. A slug that
+   * another owner holds, or a reserved one, is `refused` (with the delivery recorded).
+   */
+  acceptPush(push: AcceptPush): Accepted;
+  /** Record a delivery that makes no build; false when the key was known. */
+  recordDelivery(delivery: Delivery): boolean;
+  findDelivery(key: string): Delivery | undefined;
+  /** Newest first. */
+  listDeliveries(limit: number): Delivery[];
+  /**
+   * Accept a commit without a delivery: redeploy, catch-up, retry. Same transaction as a push, delivery
+   * key `manual:<build id>`.
+   */
+  acceptManually(
+    push: Omit<AcceptPush, "deliveryKey" | "event"> & { readonly reason: string },
+  ): Accepted;
+
+  // Builds
+  findBuild(id: string): Build | undefined;
+  /** Newest first. */
+  listBuilds(filter: { readonly ownerId?: OwnerId; readonly limit: number }): Build[];
+  /** Builds that are not terminal and that nobody holds a live lease on (line 4). */
+  listUnleased(): Build[];
+  /**
+   * Line 5: take the build by compare-and-set on its epoch, for `leaseMs`. `undefined` when it is
+   * terminal, leased, or another build of its branch is running. The sixth claim without an end fails
+   * the build instead (line 13), with `status` for the commit.
+   */
+  claimBuild(id: string, worker: string, leaseMs: number): Claim | undefined;
+  /** False when the claim is void: stop. */
+  renewClaim(claim: Claim, leaseMs: number): boolean;
+  /** Give the build back for a later attempt without ending it. */
+  releaseClaim(claim: Claim): void;
+  /** Void every lease; at boot, when the data folder's lock proves that no other worker lives. */
+  voidLeases(): void;
+  /** Line 7, once: state becomes `planned`. Throws ClaimLost when the claim is void. */
+  storePlan(claim: Claim, plan: Plan, statuses: readonly WantedStatus[]): void;
+  setState(claim: Claim, state: "building" | "built"): void;
+  /** Line 8: compare-and-set to `deploying` when all artifacts are there and the generation is current. False when a newer build waits. */
+  beginDeploying(claim: Claim): boolean;
+  /** Line 11: terminal state and the statuses it wants, one transaction. */
+  endBuild(
+    claim: Claim,
+    state: TerminalBuildState,
+    reason: string,
+    statuses: readonly WantedStatus[],
+  ): void;
+  /** End a build nobody needs to hold: cancel by hand. False when it is terminal or deploying. */
+  cancelBuild(id: string, reason: string): boolean;
+  /** The newest live build of a branch. */
+  findLive(repositoryId: RepositoryId, branch: string): Build | undefined;
+
+  // Artifacts
+  /** Insert if absent (line 7); the digest in force afterwards. */
+  recordArtifact(artifact: Artifact): Artifact;
+  findArtifact(ownerId: OwnerId, key: string): Artifact | undefined;
+  listArtifacts(): Artifact[];
+  forgetArtifact(ownerId: OwnerId, key: string): void;
+
+  // Releases
+  /**
+   * Line 9: the release of this build and function, made once. A function name that another owner or
+   * repository holds throws NameTaken. `minFence` lifts the counter when the engine reported a higher one.
+   */
+  declareRelease(
+    claim: Claim,
+    release: Pick<Release, "id" | "service" | "specHash" | "digest" | "deployment">,
+    minFence?: number,
+  ): Release;
+  markRelease(id: string, service: string, state: ReleaseState): void;
+  /** What serves, as far as the ledger knows. */
+  currentRelease(service: string): Release | undefined;
+  /** Newest first, retired ones included. */
+  listReleases(service: string, limit: number): Release[];
+  listServing(filter: {
+    readonly ownerId?: OwnerId;
+    readonly repositoryId?: RepositoryId;
+  }): Release[];
+  /** Free the function's name (30 days for other owners, at once for the same owner). */
+  removeFunction(service: string): void;
+
+  // Statuses
+  /** Want a status outside a build's own transactions. */
+  wantStatus(repositoryId: RepositoryId, sha: string, status: WantedStatus, buildId?: string): void;
+  /** Newest version of each context that was not sent and is due, oldest first. */
+  listUnsent(
+    now: UnixMs,
+    filter?: { readonly repositoryId: RepositoryId; readonly sha: string },
+  ): UnsentStatus[];
+  /** All contexts of a commit, sent or not. */
+  listStatuses(
+    repositoryId: RepositoryId,
+    sha: string,
+  ): (UnsentStatus & { readonly sent: boolean })[];
+  markSent(status: UnsentStatus, checkRunId?: number): void;
+  /** Try again at `retryAt`; the error is kept for people. */
+  markUnsent(status: UnsentStatus, error: string, retryAt: UnixMs): void;
+
+  // Owners
+  findOwner(id: OwnerId): Owner | undefined;
+  findOwnerBySlug(slug: string): Owner | undefined;
+  listOwners(): Owner[];
+  findRepository(id: RepositoryId): Repository | undefined;
+  listRepositories(ownerId?: OwnerId): Repository[];
+  /** Owner of a function's name, if one holds it. */
+  ownerOfFunction(
+    service: string,
+  ): { readonly ownerId: OwnerId; readonly repositoryId: RepositoryId } | undefined;
+
+  // Events
+  /** Append to what the pusher and the dashboard follow. */
+  addEvent(buildId: string, event: BuildEvent): void;
+  listEvents(
+    buildId: string,
+    afterSequence?: number,
+  ): { readonly sequence: number; readonly event: BuildEvent }[];
+  /** Called after each committed change about the build (events, states); returns the unsubscriber. */
+  watch(buildId: string, changed: () => void): () => void;
+
+  recordAudit(entry: {
+    readonly source: string;
+    readonly message: string;
+    readonly owner: string;
+    readonly repository: string;
+  }): void;
+  close(): void;
+};

@@ -1,0 +1,90 @@
+import type { FunctionDeployment, FunctionStatus } from "#sdk/messages.ts";
+
+/** Where the gateway reaches one replica: `unix:/path/to/socket` or `http://10.0.0.3:8080`. */
+export type Endpoint = string;
+
+/** What the gateway needs to route to a function. */
+export type FunctionEndpoints = {
+  readonly name: string;
+  readonly namespace: string;
+  /** Replicas that take new requests, in no order. Empty while asleep or starting. */
+  readonly endpoints: readonly Endpoint[];
+  /** Desired replicas. */
+  readonly replicas: number;
+};
+
+/** A release a deploy carries; read from labels `release` and `fence`, or made by the engine. */
+export type ReleaseIdentity = {
+  readonly release: string;
+  /** Grows with every deploy of a function; a lower one is refused with 409. */
+  readonly fence: number;
+};
+
+/** What the engine says it serves, for recovery at boot (design.md section 6, line 10). */
+export type InventoryItem = {
+  readonly name: string;
+  readonly current: ReleaseIdentity;
+  readonly status: FunctionStatus;
+};
+
+export type LogLine = {
+  readonly name: string;
+  readonly namespace: string;
+  /** Replica id. */
+  readonly instance: string;
+  /** RFC 3339 with milliseconds. */
+  readonly timestamp: string;
+  readonly text: string;
+};
+
+export type LogQuery = {
+  readonly name: string;
+  readonly instance?: string;
+  /** Last lines to begin with; all that are kept when absent. */
+  readonly tail?: number;
+  readonly since?: Date;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+};
+
+export type SecretBody = { readonly name: string; readonly value: Uint8Array };
+
+/**
+ * Where function deployments become replicas. Failures are HttpErrors whose code is one of:
+ * `not-found` 404, `exists` 409, `owned-by-another` 409, `stale-fence` 409 (message names the fence in
+ * force), `invalid` 400, `missing-secret` 400, `missing-image` 400, `never-healthy` 424 (message holds
+ * the reason, `cause` the log tail).
+ */
+export type Engine = {
+  /** `process`, `docker` …, for `/system/info`. */
+  readonly kind: string;
+  /**
+   * Create or replace. Resolves when the release is published (all replicas passed their probe twice) and
+   * rejects with `never-healthy` when it does not become so; the old version keeps serving then. A known
+   * release is a success without effect, a lower fence `stale-fence`. Durable before anything starts.
+   * Deploying over a function whose owner id and repository id labels differ is `owned-by-another`
+   * unless `force`. Without a release label the engine makes both, fence = current + 1.
+   */
+  deploy(
+    deployment: FunctionDeployment,
+    options?: { readonly force?: boolean; readonly mode?: "create" | "update" | "any" },
+  ): Promise<ReleaseIdentity>;
+  remove(name: string): Promise<void>;
+  /** Resolves when the wanted number is recorded; endpoints follow. Zero is allowed. */
+  scale(name: string, replicas: number): Promise<void>;
+  list(): Promise<FunctionStatus[]>;
+  status(name: string): Promise<FunctionStatus | undefined>;
+  inventory(): Promise<InventoryItem[]>;
+  /** All endpoint sets now. */
+  endpoints(): readonly FunctionEndpoints[];
+  /** Called with the function's whole set after each change; `endpoints` empty and `replicas` 0 after removal. Returns the unsubscriber. */
+  watchEndpoints(changed: (change: FunctionEndpoints) => void): () => void;
+  logs(query: LogQuery): AsyncIterable<LogLine>;
+  listSecrets(): Promise<string[]>;
+  /** `exists` when it is there. */
+  createSecret(secret: SecretBody): Promise<void>;
+  updateSecret(secret: SecretBody): Promise<void>;
+  removeSecret(name: string): Promise<void>;
+  /** Stop replicas that this engine cannot leave running (process engine: all), gracefully within `drainMs`. */
+  close(drainMs: number): Promise<void>;
+};

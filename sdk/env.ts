@@ -1,0 +1,119 @@
+import { parseDuration } from "#sdk/duration.ts";
+
+/** Environment variables by name, as in `process.env`. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where a value in force came from, for `ofc config`. */
+export type Setting = {
+  readonly name: string;
+  readonly value: string;
+  readonly source: "environment" | "default";
+  readonly unit?: string;
+  readonly fallback?: string;
+};
+
+/** Every unusable variable at once, with what it holds and what was expected. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(problems: readonly string[]) {
+    super(
+      `Configuration is not usable:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
+    );
+  }
+}
+
+export type EnvReader = {
+  /** A text; without a default the variable is required. */
+  text(name: string, fallback?: string): string;
+  /** An absolute http(s) URL with a trailing slash added. */
+  url(name: string, fallback?: string): string;
+  /** Milliseconds of `"30s"`, `"15m"`, `"30"` (seconds). */
+  milliseconds(name: string, fallback: string): number;
+  integer(name: string, fallback: number, range?: { min?: number; max?: number }): number;
+  /** `true`/`1` or `false`/`0`. */
+  boolean(name: string, fallback: boolean): boolean;
+  choice<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
+  /** Return the config, or throw one ConfigError that names every problem. */
+  done<T>(config: T): T;
+  /** What was read so far, for printing. */
+  readonly settings: readonly Setting[];
+};
+
+/** Read typed values from an environment and collect what is wrong with them. */
+export function readEnv(env: Env): EnvReader {
+  const problems: string[] = [];
+  const settings: Setting[] = [];
+
+  function read<T>(
+    name: string,
+    fallback: string | undefined,
+    unit: string | undefined,
+    parse: (text: string) => T | undefined,
+    expected: string,
+  ): T {
+    const given = env[name];
+    const text = given ?? fallback;
+    if (text === undefined) {
+      problems.push(`${name} is not set; add it under "environment" in gateway_config.yml`);
+      return undefined as T;
+    }
+    settings.push({
+      name,
+      value: text,
+      source: given === undefined ? "default" : "environment",
+      ...(unit === undefined ? {} : { unit }),
+      ...(fallback === undefined ? {} : { fallback }),
+    });
+    const value = parse(text);
+    if (value === undefined)
+      problems.push(`${name} is ${JSON.stringify(text)}; expected ${expected}`);
+    return value as T;
+  }
+
+  return {
+    settings,
+    text: (name, fallback) => read(name, fallback, undefined, (text) => text, "a text"),
+    url: (name, fallback) =>
+      read(name, fallback, "URL", parseUrl, 'a URL such as "http://127.0.0.1:8080"'),
+    milliseconds: (name, fallback) =>
+      read(name, fallback, "duration", parseDuration, 'a duration such as "30s" or "15m"'),
+    integer: (name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) =>
+      read(
+        name,
+        String(fallback),
+        undefined,
+        (text) => parseInteger(text, min, max),
+        `a whole number from ${min} to ${max}`,
+      ),
+    boolean: (name, fallback) =>
+      read(name, String(fallback), undefined, parseBoolean, "true or false"),
+    choice: (name, allowed, fallback) =>
+      read(
+        name,
+        fallback,
+        undefined,
+        (text) => allowed.find((one) => one === text),
+        `one of ${allowed.join(", ")}`,
+      ),
+    done(config) {
+      if (problems.length > 0) throw new ConfigError(problems);
+      return config;
+    },
+  };
+}
+
+function parseUrl(text: string): string | undefined {
+  if (!URL.canParse(text) || !/^https?:/.test(text)) return undefined;
+  return text.endsWith("/") ? text : `${text}/`;
+}
+
+function parseInteger(text: string, min: number, max: number): number | undefined {
+  const value = Number(text);
+  return /^-?\d+$/.test(text) && value >= min && value <= max ? value : undefined;
+}
+
+/** `true`, `1`, `false`, `0` in any case; `undefined` for anything else. */
+export function parseBoolean(text: string): boolean | undefined {
+  if (/^(true|1)$/i.test(text)) return true;
+  return /^(false|0)$/i.test(text) ? false : undefined;
+}

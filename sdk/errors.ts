@@ -1,0 +1,27 @@
+/** A failure that knows its HTTP status and tells the caller what to do about it. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  /** 400-599. */
+  readonly status: number;
+  /** Stable kebab-case code for programs; the message is for people and may be reworded. */
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The message of an error joined with the messages of its causes, outermost first. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const message = error.message || error.name;
+  return error.cause === undefined ? message : `${message}: ${describe(error.cause)}`;
+}
+
+/** The system error code of a failed call (`ENOENT`, `ECONNREFUSED` …), if it carries one. */
+export function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}

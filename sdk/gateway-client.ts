@@ -1,0 +1,140 @@
+import { HttpError } from "#sdk/errors.ts";
+import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
+import type { FunctionDeployment, FunctionStatus } from "#sdk/messages.ts";
+import { SYSTEM_NAMESPACE, type SystemFunction } from "#sdk/names.ts";
+
+export type GatewayCredentials = {
+  readonly user: string;
+  readonly password: string;
+  readonly key: PayloadKey;
+};
+
+export type CallOptions = {
+  /** Appended to the function's path, `?build=…` for instance. */
+  readonly query?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the signature covers when the body is a stream: a build key. */
+  readonly contentKey?: string;
+  readonly signal?: AbortSignal;
+};
+
+/** How the platform's functions reach one another and the functions of users: always through the gateway. */
+export type GatewayClient = {
+  /** Invoke a function of the platform and wait for its answer, whatever its status. */
+  call(name: SystemFunction, body: CallBody, options?: CallOptions): Promise<Response>;
+  /** Queue an invocation of a function of the platform; throws unless the queue took it. */
+  queue(name: SystemFunction, body: string, options?: CallOptions): Promise<void>;
+  /** All functions of users. */
+  list(): Promise<FunctionStatus[]>;
+  status(name: string): Promise<FunctionStatus | undefined>;
+  /** Create or replace, and wait until it serves; throws HttpError with the engine's reason. */
+  deploy(deployment: FunctionDeployment, signal?: AbortSignal): Promise<void>;
+  /** False when there was nothing to delete. */
+  remove(name: string): Promise<boolean>;
+  scale(name: string, replicas: number): Promise<void>;
+};
+
+type CallBody = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
+/** `gatewayUrl` ends in a slash. */
+export function createGatewayClient(
+  gatewayUrl: string,
+  credentials: GatewayCredentials,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+): GatewayClient {
+  const authorization = `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString("base64")}`;
+
+  return {
+    call: (name, body, options = {}) =>
+      signed(`/function/${name}.${SYSTEM_NAMESPACE}`, body, options),
+
+    async queue(name, body, options = {}) {
+      const response = await signed(`/async-function/${name}.${SYSTEM_NAMESPACE}`, body, options);
+      await response.body?.cancel();
+      if (response.status !== 202) {
+        throw new HttpError(
+          502,
+          "queue-refused",
+          `The gateway answered ${response.status} to a job for ${name}; is the queue up?`,
+        );
+      }
+    },
+
+    async list() {
+      const response = await system("GET", "functions");
+      return (await response.json()) as FunctionStatus[];
+    },
+
+    async status(name) {
+      const response = await system(
+        "GET",
+        `function/${encodeURIComponent(name)}`,
+        undefined,
+        [404],
+      );
+      return response.status === 404 ? undefined : ((await response.json()) as FunctionStatus);
+    },
+
+    async deploy(deployment, signal) {
+      const update = await system("PUT", "functions?wait=true", deployment, [404], signal);
+      if (update.status === 404)
+        await system("POST", "functions?wait=true", deployment, [], signal);
+    },
+
+    async remove(name) {
+      const response = await system("DELETE", "functions", { functionName: name }, [404]);
+      return response.status !== 404;
+    },
+
+    async scale(name, replicas) {
+      await system("POST", `scale-function/${encodeURIComponent(name)}`, {
+        serviceName: name,
+        replicas,
+      });
+    },
+  };
+
+  async function signed(path: string, body: CallBody, options: CallOptions): Promise<Response> {
+    const method = options.method ?? "POST";
+    const hasBody = method !== "GET" && method !== "HEAD";
+    const headers = new Headers(options.headers);
+    headers.set(
+      "x-content-key",
+      options.contentKey ?? contentKeyOf(hasBody && !(body instanceof ReadableStream) ? body : ""),
+    );
+    const delivered = `${path}${options.query ?? ""}`;
+    headers.set(
+      "x-cloud-signature",
+      signCall({ method, path: delivered, headers }, credentials.key),
+    );
+    return fetch(new URL(delivered, gatewayUrl), {
+      method,
+      headers,
+      ...(hasBody ? { body, duplex: "half" as const } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  }
+
+  async function system(
+    method: string,
+    path: string,
+    body?: unknown,
+    allowed: readonly number[] = [],
+    signal?: AbortSignal,
+  ): Promise<Response> {
+    const response = await fetch(new URL(`/system/${path}`, gatewayUrl), {
+      method,
+      headers: { authorization, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+    if (response.ok || allowed.includes(response.status)) return response;
+    const text = (await response.text()).trim();
+    throw new HttpError(
+      response.status,
+      "gateway-refused",
+      text || `The gateway answered ${response.status} to ${method} /system/${path}.`,
+    );
+  }
+}

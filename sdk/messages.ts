@@ -1,0 +1,154 @@
+/**
+ * What travels between the platform's functions, with the wire names of spec/pipeline.md section 4 where
+ * one exists. Shapes that outlive a process carry `v`; an unknown `v` is retried later, never dropped.
+ */
+
+/** Work for a pipeline function; the ledger holds everything else about the build. */
+export type Job = {
+  readonly v: 1;
+  readonly buildId: string;
+  /** `run` fetches, plans, builds and deploys; `status` sends what the commit should show. */
+  readonly step: "run" | "status";
+};
+
+export type Resources = { readonly memory?: string; readonly cpu?: string };
+
+/** Body of POST and PUT `/system/functions` (spec/openfaas-api.md section 2.1). */
+export type FunctionDeployment = {
+  readonly service: string;
+  /** Image reference; with the process engine `<name>:<tag>@sha256:<digest>` of a host-built artefact. */
+  readonly image: string;
+  readonly namespace?: string;
+  readonly envProcess?: string;
+  readonly envVars?: Readonly<Record<string, string>>;
+  readonly constraints?: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly limits?: Resources;
+  readonly requests?: Resources;
+  readonly readOnlyRootFilesystem?: boolean;
+};
+
+/** An item of GET `/system/functions` (spec/openfaas-api.md section 2.2). */
+export type FunctionStatus = Omit<FunctionDeployment, "service" | "labels" | "annotations"> & {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly invocationCount: number;
+  readonly replicas: number;
+  readonly availableReplicas: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+};
+
+/** Body of `garbage-collect`: delete the owner's functions of `repo` that are not in `functions`. */
+export type GarbageRequest = {
+  /** Function keys as in stack.yml, without the owner. */
+  readonly functions: readonly string[];
+  /** Repository name, or `*` for all of the owner's. */
+  readonly repo: string;
+  readonly owner: string;
+  /** `<scm>:<numeric id>`; rights compare this, never `owner`. */
+  readonly ownerId: string;
+};
+
+/** Body of `audit-event` (capitalised on the wire as ever). */
+export type AuditEvent = {
+  readonly v: 1;
+  readonly Source: string;
+  readonly Message: string;
+  readonly Owner: string;
+  readonly Repo: string;
+};
+
+/** Body of POST `pipeline-log`. */
+export type PipelineLog = {
+  /** `<owner>/<repo>`. */
+  readonly RepoPath: string;
+  readonly CommitSHA: string;
+  readonly Function: string;
+  readonly Source: string;
+  readonly Data: string;
+};
+
+/**
+ * One line of what happens to a build, as `pipeline-log?build=…&follow=true` and the forge's `remote:`
+ * lines tell it. `ms` counts from the start of the step it ends.
+ */
+export type BuildEvent = {
+  readonly v: 1;
+  /** Unix milliseconds. */
+  readonly at: number;
+} & (
+  | {
+      readonly type: "planned";
+      readonly repository: string;
+      readonly sha: string;
+      readonly functions: readonly {
+        readonly name: string;
+        readonly lang: string;
+        readonly action: "build" | "deploy" | "unchanged";
+      }[];
+    }
+  | { readonly type: "fetched"; readonly ms: number }
+  | { readonly type: "waiting"; readonly reason: string }
+  | {
+      readonly type: "function";
+      readonly name: string;
+      readonly step:
+        | "building"
+        | "built"
+        | "cached"
+        | "starting"
+        | "healthy"
+        | "unchanged"
+        | "failed"
+        | "removed";
+      readonly ms?: number;
+      readonly reason?: string;
+    }
+  | { readonly type: "log"; readonly name: string; readonly text: string }
+  | {
+      readonly type: "ended";
+      readonly state: TerminalBuildState;
+      readonly reason: string;
+      readonly ms: number;
+      readonly urls: readonly string[];
+    }
+);
+
+/** States a build never leaves (design.md section 6, line 3). */
+export const TERMINAL_BUILD_STATES = [
+  "live",
+  "failed",
+  "superseded",
+  "cancelled",
+  "skipped",
+] as const;
+export type TerminalBuildState = (typeof TERMINAL_BUILD_STATES)[number];
+
+/** A line of the builder's NDJSON answer (spec/faas-cli.md section 8.2). */
+export type BuildLine = {
+  readonly log?: readonly string[];
+  readonly image?: string;
+  readonly status: "in_progress" | "success" | "failed";
+  readonly error?: string;
+  /** Seconds. */
+  readonly duration?: number;
+  /** `sha256:…` of what was built, on the last line. */
+  readonly digest?: string;
+  readonly sizeBytes?: number;
+};
+
+/** `com.openfaas.docker.config` inside a build context (spec/faas-cli.md section 8.1). */
+export type BuildConfig = {
+  readonly v: 1;
+  readonly image: string;
+  /** Template's own name, for the host builder. */
+  readonly lang?: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly platforms?: readonly string[];
+  /** Whose cache and quota this is. */
+  readonly ownerId?: string;
+};
