@@ -114,9 +114,16 @@ export type BuildEvent = {
       readonly state: TerminalBuildState;
       readonly reason: string;
       readonly ms: number;
-      readonly urls: readonly string[];
+      readonly urls: readonly FunctionUrl[];
     }
 );
+
+/** Where a function answers: through the gateway's path, and by its owner's host name. */
+export type FunctionUrl = {
+  readonly name: string;
+  readonly url: string;
+  readonly prettyUrl?: string;
+};
 
 /** States a build never leaves (design.md section 6, line 3). */
 export const TERMINAL_BUILD_STATES = [
