@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import type { Handler } from "#sdk/answer.ts";
+import { HttpError } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
+import type { JobQueue } from "./backends/backend.ts";
+import {
+  keepHeaders,
+  parseCallbackUrl,
+  parseCallId,
+  parseOwnerId,
+  parseTarget,
+  readBody,
+  type Target,
+} from "./parse-async-request.ts";
+import { publishCall } from "./publish.ts";
+import type { Quota } from "./quota.ts";
+import type { QueueSettings } from "./settings.ts";
+import { readStatus } from "./status.ts";
+import { jobIdOf, type QueueName, queueOf, type StoredCall } from "./stored-call.ts";
+import type { Turns } from "./turns.ts";
+
+export type HandlerTools = {
+  readonly settings: QueueSettings;
+  readonly queues: Readonly<Record<QueueName, JobQueue>>;
+  readonly turns: Readonly<Record<QueueName, Turns>>;
+  readonly quota: Quota;
+  /** Whether a users' function is deployed; without it every name is taken. */
+  readonly exists: ((name: string) => Promise<boolean>) | undefined;
+  /** Stop a call of a user's function; false when there is none to stop. */
+  readonly cancel: (callId: string) => Promise<boolean>;
+};
+
+/** `POST /async-function/…`, `DELETE /async-function/<call id>` and `GET /async-status/<call id>`. */
+export function createHandler(tools: HandlerTools): Handler {
+  return async function handleAsync(request, log) {
+    const url = new URL(request.url);
+    const [, room, callId = ""] = url.pathname.split("/");
+    if (room === "async-function" && request.method === "POST") return accept(request, url, log);
+    if (room === "async-function" && request.method === "DELETE") return cancel(callId);
+    if (room === "async-status" && request.method === "GET") return tellStatus(callId);
+    throw new HttpError(
+      405,
+      "bad-method",
+      `${request.method} ${url.pathname} is not offered; POST /async-function/<name> queues a call.`,
+    );
+  };
+
+  async function accept(request: Request, url: URL, log: Log): Promise<Response> {
+    const acceptedAt = Date.now();
+    const target = parseTarget(url);
+    const callbackUrl = parseCallbackUrl(request.headers, tools.settings.callbackPrivate);
+    const given = parseCallId(request.headers);
+    const ownerId = parseOwnerId(request.headers, target);
+    await requireFunction(target);
+    const queue = queueOf(target.namespace);
+    const body = await readBody(request, tools.settings[queue].bodyLimitBytes);
+
+    const { name, namespace, path, query } = target;
+    const callId = await store(queue, {
+      v: 1,
+      callId: given,
+      nonce: randomUUID(),
+      method: "POST",
+      function: name,
+      namespace,
+      path,
+      query,
+      headers: keepHeaders(request.headers),
+      body: body.toString("base64"),
+      ownerId,
+      acceptedAt,
+      ...(callbackUrl === undefined ? {} : { callbackUrl }),
+    });
+    log.info("call-queued", {
+      function: name,
+      owner: ownerId,
+      call_id: callId,
+      bytes: body.length,
+    });
+    const headers = { "x-call-id": callId, "x-start-time": `${BigInt(acceptedAt) * 1_000_000n}` };
+    return new Response(null, { status: 202, headers });
+  }
+
+  async function requireFunction({ name, namespace }: Target): Promise<void> {
+    if (queueOf(namespace) === "pipeline" || tools.exists === undefined) return;
+    if (await tools.exists(name)) return;
+    throw new HttpError(
+      404,
+      "no-such-function",
+      `Function ${name} is not deployed; deploy it first.`,
+    );
+  }
+
+  /** A call id that another call holds is replaced, so that no call is lost to it and none is confused. */
+  async function store(queue: QueueName, call: StoredCall): Promise<string> {
+    const counted = queue === "invocations";
+    if (counted) tools.quota.reserve(call.ownerId, call.body.length);
+    try {
+      const turn = tools.turns[queue].take(call.ownerId);
+      const publish = (one: StoredCall) =>
+        publishCall(
+          tools.queues[queue],
+          one,
+          turn,
+          tools.settings[queue],
+          tools.settings.publishTimeoutMs,
+        );
+      if (await publish(call)) return call.callId;
+      const callId = randomUUID();
+      await publish({ ...call, callId });
+      return callId;
+    } catch (error) {
+      if (counted) tools.quota.release(call.ownerId, call.body.length);
+      throw error;
+    }
+  }
+
+  async function cancel(callId: string): Promise<Response> {
+    if (await tools.cancel(callId)) return new Response(null, { status: 202 });
+    throw unknownCall(callId);
+  }
+
+  async function tellStatus(callId: string): Promise<Response> {
+    for (const queue of [tools.queues.invocations, tools.queues.pipeline]) {
+      const job = await queue.getJob(jobIdOf(callId));
+      if (job !== undefined) return Response.json(await readStatus(callId, job));
+    }
+    throw unknownCall(callId);
+  }
+}
+
+function unknownCall(callId: string): HttpError {
+  return new HttpError(
+    404,
+    "no-such-call",
+    `No call ${JSON.stringify(callId)} is known; finished calls are forgotten after a while.`,
+  );
+}

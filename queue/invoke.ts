@@ -1,0 +1,86 @@
+import { Agent } from "undici";
+import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
+import { formatDelivery, queueOf, type StoredCall } from "./stored-call.ts";
+
+/** What a function answered. */
+export type Answer = {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly retryAfter: string | undefined;
+  /** At most as long as was asked for. */
+  readonly body: Buffer;
+};
+
+export type Invoker = {
+  /**
+   * Make one attempt through the gateway and read the answer to its end, keeping at most `keepBytes` of it.
+   * Rejects when the function was not reached or the answer broke off.
+   */
+  invoke(call: StoredCall, keepBytes: number, signal: AbortSignal): Promise<Answer>;
+  close(): Promise<void>;
+};
+
+/** `gatewayUrl` is `http://…` or `unix:/path`. Only the caller's signal bounds the time of an attempt. */
+export function createInvoker(gatewayUrl: string, payloadKey: PayloadKey): Invoker {
+  const { origin, socketPath } = parseGatewayUrl(gatewayUrl);
+  const agent = new Agent({
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    ...(socketPath === undefined ? {} : { connect: { socketPath } }),
+  });
+
+  return {
+    async invoke(call, keepBytes, signal) {
+      const body = Buffer.from(call.body, "base64");
+      const path = formatDelivery(call);
+      const response = await agent.request({
+        origin,
+        path,
+        method: "POST",
+        headers: Object.fromEntries(headersOf(call, path, body, payloadKey)),
+        body,
+        signal,
+      });
+      return {
+        status: response.statusCode,
+        contentType: textOf(response.headers["content-type"]),
+        retryAfter: textOf(response.headers["retry-after"]),
+        body: await keep(response.body, keepBytes),
+      };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** A Unix socket still needs a host name, and the gateway decides by it: `localhost` is the machines' side. */
+export function parseGatewayUrl(url: string): { origin: string; socketPath?: string } {
+  return url.startsWith("unix:")
+    ? { origin: "http://localhost", socketPath: url.slice("unix:".length) }
+    : { origin: new URL(url).origin };
+}
+
+/** Calls of the platform's own functions are signed anew, so that waiting never makes them too old. */
+function headersOf(call: StoredCall, path: string, body: Buffer, key: PayloadKey): Headers {
+  const headers = new Headers(call.headers);
+  headers.set("x-call-id", call.callId);
+  if (queueOf(call.namespace) === "invocations") return headers;
+  headers.set("x-owner-id", call.ownerId);
+  headers.set("x-content-key", contentKeyOf(body));
+  headers.set("x-cloud-signature", signCall({ method: "POST", path, headers }, key));
+  return headers;
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+/** Reading on past the limit lets a streaming function finish its work. */
+async function keep(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const kept: Uint8Array[] = [];
+  let room = limit;
+  for await (const chunk of body) {
+    if (room > 0) kept.push(chunk.subarray(0, room));
+    room -= chunk.length;
+  }
+  return Buffer.concat(kept);
+}

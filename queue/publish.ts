@@ -1,0 +1,54 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { describe, HttpError } from "#sdk/errors.ts";
+import type { JobQueue } from "./backends/backend.ts";
+import type { CallSettings } from "./settings.ts";
+import { jobIdOf, parseStoredCall, type StoredCall } from "./stored-call.ts";
+
+const RETRY_WAIT_MS = 100;
+
+/**
+ * Store a call durably under its call id. False when another call holds that id. Throws 503 when the store
+ * does not take it within `timeoutMs`; it may still have been taken then.
+ */
+export async function publishCall(
+  queue: JobQueue,
+  call: StoredCall,
+  turn: number,
+  { attempts }: CallSettings,
+  timeoutMs: number,
+): Promise<boolean> {
+  return withDeadline(timeoutMs, async () => {
+    const jobId = jobIdOf(call.callId);
+    const options = { jobId, attempts, priority: turn, backoff: { type: "custom" } };
+    await queue.add(call.function, call, { ...options, stackTraceLimit: 0 });
+    const stored = await queue.getJob(jobId);
+    // Not there any more: it ran and was forgotten.
+    return stored === undefined || parseStoredCall(stored.data)?.nonce === call.nonce;
+  });
+}
+
+/** Adding twice under one id is one job, so a store that restarts is simply asked again. */
+async function withDeadline<T>(timeoutMs: number, act: () => Promise<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  let last: unknown = new Error("no answer");
+  while (!deadline.aborted) {
+    try {
+      return await Promise.race([act(), rejectAt(deadline)]);
+    } catch (error) {
+      if (!deadline.aborted) last = error;
+      await wait(RETRY_WAIT_MS);
+    }
+  }
+  throw new HttpError(
+    503,
+    "queue-unavailable",
+    `The queue did not take the call within ${timeoutMs} ms (${describe(last)}); call again.`,
+    { cause: last },
+  );
+}
+
+function rejectAt(deadline: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    deadline.addEventListener("abort", () => reject(new Error("deadline")), { once: true });
+  });
+}

@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { errorCode } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
+
+/** Where programs are looked for when no PATH is given. */
+export const STANDARD_PATH =
+  "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/opt/homebrew/bin";
+const RESTART_WAIT_MS = 200;
+const RESTART_MAX_WAIT_MS = 5_000;
+/** A child that lived this long is restarted at once. */
+const STEADY_MS = 10_000;
+const STOP_WAIT_MS = 5_000;
+/** Lines of a child's output that are kept for its obituary. */
+const TAIL_CHARACTERS = 2_000;
+
+export type Program = {
+  /** For the log: `redis-server`. */
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Where its pid is noted, so that a left-over of a killed platform is found. */
+  readonly pidFile: string;
+  /** A part of its command line that no other program has: its data folder. */
+  readonly mark: string;
+  readonly env: Readonly<Record<string, string>>;
+};
+
+export type Supervised = {
+  /** Its pid now, for tests and people. */
+  pid(): number | undefined;
+  /** SIGTERM, then SIGKILL. */
+  stop(): Promise<void>;
+};
+
+/** Keep a child program running until `stop`. It ends with this process, even when that is killed. */
+export async function supervise(program: Program, log: Log): Promise<Supervised> {
+  await endLeftOver(program, log);
+  let stopping = false;
+  let child = await start(program);
+  const ended = keep();
+
+  return {
+    pid: () => child.pid,
+    async stop() {
+      stopping = true;
+      child.stdin?.end();
+      child.kill("SIGTERM");
+      const killer = setTimeout(() => child.kill("SIGKILL"), STOP_WAIT_MS);
+      await ended;
+      clearTimeout(killer);
+      await rm(program.pidFile, { force: true });
+    },
+  };
+
+  async function keep(): Promise<void> {
+    let waitMs = RESTART_WAIT_MS;
+    for (;;) {
+      const startedAt = Date.now();
+      const why = await obituary(child);
+      if (stopping) return;
+      log.error("queue-store-died", { program: program.name, why });
+      if (Date.now() - startedAt > STEADY_MS) waitMs = RESTART_WAIT_MS;
+      await wait(waitMs);
+      if (stopping) return;
+      waitMs = Math.min(waitMs * 2, RESTART_MAX_WAIT_MS);
+      child = await start(program);
+      log.info("queue-store-restarted", { program: program.name, pid: child.pid });
+    }
+  }
+}
+
+async function start({ file, args, env, pidFile }: Program): Promise<ChildProcess> {
+  const guard = findProgram("setpriv", STANDARD_PATH);
+  const [command, commandArgs] =
+    process.platform === "linux" && guard !== undefined
+      ? [guard, ["--pdeathsig", "KILL", file, ...args]]
+      : [file, args];
+  // Its stdin ends with this process: a program may watch that where pdeathsig is not there.
+  const child = spawn(command, [...commandArgs], { stdio: ["pipe", "pipe", "pipe"], env });
+  child.stdin.on("error", () => {});
+  if (child.pid !== undefined) await writeFile(pidFile, String(child.pid), { mode: 0o600 });
+  return child;
+}
+
+/** Why it ended, with the end of what it printed. */
+function obituary(child: ChildProcess): Promise<string> {
+  let tail = "";
+  const note = (chunk: Buffer) => {
+    tail = (tail + chunk.toString()).slice(-TAIL_CHARACTERS);
+  };
+  child.stdout?.on("data", note);
+  child.stderr?.on("data", note);
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", (code, signal) => resolve(`${signal ?? `exit ${code}`} ${tail.trim()}`));
+  });
+}
+
+/** The path of an executable on a PATH. */
+export function findProgram(name: string, path: string): string | undefined {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    // Absent or not ours to run: either way it is not the program.
+    return false;
+  }
+}
+
+/** Two servers on one data folder would destroy it. A pid is only trusted with our mark in its command line. */
+async function endLeftOver({ name, pidFile, mark }: Program, log: Log): Promise<void> {
+  const pid = Number(await readIfThere(pidFile));
+  if (!Number.isInteger(pid) || pid < 2 || !(await isOurs(pid, mark))) return;
+  log.warn("queue-store-left-over", { program: name, pid, next: "it is ended" });
+  process.kill(pid, "SIGKILL");
+  while (await isOurs(pid, mark)) await wait(10);
+}
+
+async function isOurs(pid: number, mark: string): Promise<boolean> {
+  return (await readIfThere(`/proc/${pid}/cmdline`)).includes(mark);
+}
+
+async function readIfThere(file: string): Promise<string> {
+  return await readFile(file, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ESRCH") return "";
+    throw error;
+  });
+}
