@@ -51,6 +51,12 @@ export type GarbageRequest = {
   readonly owner: string;
   /** `<scm>:<numeric id>`; rights compare this, never `owner`. */
   readonly ownerId: string;
+  /** `<scm>:<numeric id>`; finds a renamed repository where the name would not. */
+  readonly repositoryId?: string;
+  /** Build whose plan `functions` is: what newer builds of its branch plan is kept too. */
+  readonly buildId?: string;
+  /** Unix milliseconds of what made the functions garbage: builds accepted later are left alone. */
+  readonly before?: number;
 };
 
 /** Body of `audit-event` (capitalised on the wire as ever). */

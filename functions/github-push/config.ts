@@ -1,0 +1,19 @@
+import { type Env, readEnv } from "#sdk/env.ts";
+import { readStatusUrls, type StatusUrls } from "#sdk/status-urls.ts";
+
+export type Config = {
+  /** Branch whose pushes are built, without `refs/heads/`. Empty: the repository's default branch. */
+  readonly buildBranch: string;
+  /** Longest wait for a job to be queued, in milliseconds. */
+  readonly queueTimeoutMs: number;
+  readonly urls: StatusUrls;
+};
+
+export function readConfig(env: Env): Config {
+  const read = readEnv(env);
+  return read.done({
+    buildBranch: read.text("build_branch", ""),
+    queueTimeoutMs: read.milliseconds("write_timeout", "10s"),
+    urls: readStatusUrls(read),
+  });
+}

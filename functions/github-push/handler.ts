@@ -1,0 +1,118 @@
+import type { Delivery, Ledger, Scm } from "#ledger/types.ts";
+import type { Handler } from "#sdk/answer.ts";
+import { createAudit } from "#sdk/audit.ts";
+import { HttpError } from "#sdk/errors.ts";
+import type { GatewayClient } from "#sdk/gateway-client.ts";
+import type { Log } from "#sdk/log.ts";
+import { type PushEvent, parsePushEvent } from "#sdk/push-event.ts";
+import { STACK_CONTEXT, stackStatus } from "#sdk/stack-status.ts";
+import type { Config } from "./config.ts";
+import { type BuildDecision, decideBuild } from "./decide-build.ts";
+import { createQueueBuild } from "./queue-build.ts";
+import { toAcceptPush } from "./to-accept-push.ts";
+
+/** Everything the handler may touch outside itself. */
+export type Tools = {
+  readonly config: Config;
+  readonly ledger: Pick<
+    Ledger,
+    | "acceptPush"
+    | "recordDelivery"
+    | "findDelivery"
+    | "findRepository"
+    | "listStatuses"
+    | "wantStatus"
+  >;
+  readonly gateway: Pick<GatewayClient, "queue">;
+  readonly now?: () => number;
+};
+
+type Received = { readonly scm: Scm; readonly key: string; readonly push: PushEvent };
+
+/** Decide about one verified push and hand a buildable one to git-tar. Accepted is durable, then 202. */
+export function createHandler({ config, ledger, gateway, now = Date.now }: Tools): Handler {
+  const audit = createAudit("github-push", gateway);
+  const queueBuild = createQueueBuild(gateway, config.queueTimeoutMs);
+
+  return async function handlePush(request, log) {
+    const received = {
+      ...readQuery(request.url),
+      push: parsePushEvent(new Uint8Array(await request.arrayBuffer())),
+    };
+    const decision = decideBuild(received.push, config.buildBranch);
+    return decision.build ? accept(received, decision.branch, log) : skip(received, decision, log);
+  };
+
+  function accept({ scm, key, push }: Received, branch: string, log: Log): Response {
+    const commit = toAcceptPush(scm, push, branch, config.urls);
+    const accepted = ledger.acceptPush({ ...commit, deliveryKey: key, event: "push" });
+    const { decision, reason, build, superseded } = accepted;
+    const about = { owner: push.owner.login, repository: push.repository.name };
+    const facts = { ...about, key, sha: push.sha, build: build?.id, reason };
+    if (build === undefined) {
+      log.warn("push-refused", facts);
+      audit(reason, about, log);
+      return Response.json({ queued: false, reason }, { status: 403 });
+    }
+
+    if (decision === "queued") {
+      log.info("build-queued", { ...facts, superseded });
+      void queueBuild(build, superseded, log);
+      audit("Git-tar invoked", about, log);
+    } else {
+      log.info("delivery-repeated", facts);
+    }
+    return Response.json({ queued: true, sha: build.sha, build: build.id }, { status: 202 });
+  }
+
+  function skip(
+    { scm, key, push }: Received,
+    { reason, skipped }: BuildDecision & { build: false },
+    log: Log,
+  ): Response {
+    const about = { owner: push.owner.login, repository: push.repository.name };
+    const isFirst = ledger.recordDelivery(toDelivery(key, push, reason, now()));
+    log.info("build-skipped", { ...about, key, sha: push.sha, reason });
+    if (isFirst) {
+      if (skipped) showSkipped(`${scm}:${push.repository.id}`, push, reason);
+      audit(reason, about, log);
+    }
+    return Response.json({ queued: false, reason: ledger.findDelivery(key)?.reason ?? reason });
+  }
+
+  /** Only where the ledger knows the repository, and never over what a build of the commit said. */
+  function showSkipped(repositoryId: string, push: PushEvent, reason: string): void {
+    if (ledger.findRepository(repositoryId) === undefined) return;
+    const shown = ledger.listStatuses(repositoryId, push.sha);
+    if (shown.some(({ context }) => context === STACK_CONTEXT)) return;
+    ledger.wantStatus(repositoryId, push.sha, {
+      ...stackStatus("success", reason, push.repository.url),
+      skipped: true,
+    });
+  }
+}
+
+/** `?scm=&delivery=`, which github-event sets and the internal signature covers. */
+function readQuery(url: string): { readonly scm: Scm; readonly key: string } {
+  const query = new URL(url).searchParams;
+  const scm = query.get("scm");
+  const id = query.get("delivery") ?? "";
+  if ((scm !== "github" && scm !== "forge") || !/^[\w-]{1,100}$/.test(id))
+    throw new HttpError(400, "bad-query", "github-push needs ?scm=github|forge&delivery=<id>.");
+  return { scm, key: `${scm}:${id}` };
+}
+
+function toDelivery(key: string, push: PushEvent, reason: string, receivedAt: number): Delivery {
+  return {
+    key,
+    event: "push",
+    receivedAt,
+    decision: "skipped",
+    reason,
+    status: 200,
+    ownerLogin: push.owner.login,
+    repository: push.repository.name,
+    ref: push.ref,
+    sha: push.sha,
+  };
+}
