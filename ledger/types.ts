@@ -287,6 +287,10 @@ export type Ledger = {
   findOwner(id: OwnerId): Owner | undefined;
   findOwnerBySlug(slug: string): Owner | undefined;
   listOwners(): Owner[];
+  /** Free the owner's slug (30 days for other owners, at once for the same owner). */
+  removeOwner(id: OwnerId): void;
+  /** Remember a repository whose pushes make no build, so that its commits can be told why. */
+  recordRepository(repository: Repository): void;
   findRepository(id: RepositoryId): Repository | undefined;
   listRepositories(ownerId?: OwnerId): Repository[];
   /** Owner of a function's name, if one holds it. */

@@ -1,0 +1,109 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import {
+  DatabaseSync,
+  type SQLInputValue,
+  type SQLOutputValue,
+  type StatementSync,
+} from "node:sqlite";
+import type { UnixMs } from "./types.ts";
+import type { Watchers } from "./watchers.ts";
+
+export type Row = Readonly<Record<string, SQLOutputValue>>;
+/** Values by name, without the `$` they have in the statement. */
+export type Values = Readonly<Record<string, string | number | null>>;
+
+/** What every part of the ledger works on. */
+export type Database = {
+  now(): UnixMs;
+  /** First row, if any. */
+  get(sql: string, values?: Values): Row | undefined;
+  all(sql: string, values?: Values): Row[];
+  /** Number of rows that changed. */
+  run(sql: string, values?: Values): number;
+  /** All or nothing, on disk when it returns. Inside another one it is part of that one. */
+  transaction<T>(act: () => T): T;
+  /** As `transaction`, consistent after a crash of the process but lost in a power cut until the next one. */
+  quickTransaction<T>(act: () => T): T;
+  /** Tell the build's watchers once the transaction is committed. */
+  changed(buildId: string): void;
+};
+
+/** Open or make the file, readable by its owner only; WAL, every commit synced. */
+export function openFile(path: string): DatabaseSync {
+  if (path !== ":memory:") {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, "a", 0o600));
+    chmodSync(path, 0o600);
+  }
+  const file = new DatabaseSync(path, { timeout: 5000 });
+  file.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  return file;
+}
+
+export function createDatabase(
+  file: DatabaseSync,
+  now: () => UnixMs,
+  watchers: Watchers,
+): Database {
+  const statements = new Map<string, StatementSync>();
+  const changes = new Set<string>();
+
+  return { now, get, all, run, transaction, quickTransaction, changed };
+
+  function get(sql: string, values: Values = {}): Row | undefined {
+    return prepare(sql).get(bind(values));
+  }
+
+  function all(sql: string, values: Values = {}): Row[] {
+    return prepare(sql).all(bind(values));
+  }
+
+  function run(sql: string, values: Values = {}): number {
+    return Number(prepare(sql).run(bind(values)).changes);
+  }
+
+  function prepare(sql: string): StatementSync {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = file.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  function transaction<T>(act: () => T): T {
+    if (file.isTransaction) return act();
+    file.exec("BEGIN IMMEDIATE");
+    try {
+      const result = act();
+      file.exec("COMMIT");
+      watchers.notify(changes);
+      return result;
+    } catch (error) {
+      // SQLite has rolled back by itself after some failures, a full disk for instance.
+      if (file.isTransaction) file.exec("ROLLBACK");
+      throw error;
+    } finally {
+      changes.clear();
+    }
+  }
+
+  function quickTransaction<T>(act: () => T): T {
+    if (file.isTransaction) return act();
+    file.exec("PRAGMA synchronous = NORMAL");
+    try {
+      return transaction(act);
+    } finally {
+      file.exec("PRAGMA synchronous = FULL");
+    }
+  }
+
+  function changed(buildId: string): void {
+    changes.add(buildId);
+  }
+}
+
+function bind(values: Values): Record<string, SQLInputValue> {
+  return { ...values };
+}

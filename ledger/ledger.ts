@@ -1,0 +1,93 @@
+import * as artifacts from "./artifacts.ts";
+import { recordAudit } from "./audit.ts";
+import * as builds from "./builds.ts";
+import { createDatabase, openFile } from "./database.ts";
+import * as deliveries from "./deliveries.ts";
+import * as endings from "./endings.ts";
+import * as events from "./events.ts";
+import * as intake from "./intake.ts";
+import * as leases from "./leases.ts";
+import { migrate } from "./migrations.ts";
+import * as owners from "./owners.ts";
+import * as progress from "./progress.ts";
+import * as releases from "./releases.ts";
+import * as repositories from "./repositories.ts";
+import * as statuses from "./statuses.ts";
+import type { Ledger, UnixMs } from "./types.ts";
+import { createWatchers } from "./watchers.ts";
+
+export type LedgerOptions = {
+  /** File to open or make (mode 0600), or `:memory:`. */
+  readonly path: string;
+  readonly now?: () => UnixMs;
+};
+
+/** Open the ledger, bringing an older file to the newest version; a newer file is refused. */
+export function openLedger({ path, now = Date.now }: LedgerOptions): Ledger {
+  const file = openFile(path);
+  try {
+    migrate(file);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  const watchers = createWatchers();
+  const db = createDatabase(file, now, watchers);
+
+  return {
+    acceptPush: (push) => intake.acceptPush(db, push),
+    acceptManually: (push) => intake.acceptManually(db, push),
+    recordDelivery: (delivery) => deliveries.recordDelivery(db, delivery),
+    findDelivery: (key) => deliveries.findDelivery(db, key),
+    listDeliveries: (limit) => deliveries.listDeliveries(db, limit),
+
+    findBuild: (id) => builds.findBuild(db, id),
+    listBuilds: (filter) => builds.listBuilds(db, filter),
+    listUnleased: () => builds.listUnleased(db),
+    findLive: (repositoryId, branch) => builds.findLive(db, repositoryId, branch),
+    claimBuild: (id, worker, leaseMs) => leases.claimBuild(db, id, worker, leaseMs),
+    renewClaim: (claim, leaseMs) => leases.renewClaim(db, claim, leaseMs),
+    releaseClaim: (claim) => leases.releaseClaim(db, claim),
+    voidLeases: () => leases.voidLeases(db),
+    storePlan: (claim, plan, wanted) => progress.storePlan(db, claim, plan, wanted),
+    setState: (claim, state) => progress.setState(db, claim, state),
+    beginDeploying: (claim) => progress.beginDeploying(db, claim),
+    endBuild: (claim, state, reason, wanted) => endings.endBuild(db, claim, state, reason, wanted),
+    cancelBuild: (id, reason) => endings.cancelBuild(db, id, reason),
+
+    recordArtifact: (artifact) => artifacts.recordArtifact(db, artifact),
+    findArtifact: (ownerId, key) => artifacts.findArtifact(db, ownerId, key),
+    listArtifacts: () => artifacts.listArtifacts(db),
+    forgetArtifact: (ownerId, key) => artifacts.forgetArtifact(db, ownerId, key),
+
+    declareRelease: (claim, draft, minFence) => releases.declareRelease(db, claim, draft, minFence),
+    markRelease: (id, service, state) => releases.markRelease(db, id, service, state),
+    currentRelease: (service) => releases.currentRelease(db, service),
+    listReleases: (service, limit) => releases.listReleases(db, service, limit),
+    listServing: (filter) => releases.listServing(db, filter),
+    removeFunction: (service) => releases.removeFunction(db, service),
+    ownerOfFunction: (service) => releases.ownerOfFunction(db, service),
+
+    wantStatus: (repositoryId, sha, status, buildId) =>
+      statuses.wantStatus(db, { repositoryId, sha }, status, buildId),
+    listUnsent: (at, filter) => statuses.listUnsent(db, at, filter),
+    listStatuses: (repositoryId, sha) => statuses.listStatuses(db, { repositoryId, sha }),
+    markSent: (status, checkRunId) => statuses.markSent(db, status, checkRunId),
+    markUnsent: (status, error, retryAt) => statuses.markUnsent(db, status, error, retryAt),
+
+    findOwner: (id) => owners.findOwner(db, id),
+    findOwnerBySlug: (slug) => owners.findOwnerBySlug(db, slug),
+    listOwners: () => owners.listOwners(db),
+    removeOwner: (id) => owners.removeOwner(db, id),
+    recordRepository: (repository) => repositories.recordRepository(db, repository),
+    findRepository: (id) => repositories.findRepository(db, id),
+    listRepositories: (ownerId) => repositories.listRepositories(db, ownerId),
+
+    addEvent: (buildId, event) => events.addEvent(db, buildId, event),
+    listEvents: (buildId, after) => events.listEvents(db, buildId, after),
+    watch: (buildId, changed) => watchers.watch(buildId, changed),
+
+    recordAudit: (entry) => recordAudit(db, entry),
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,203 @@
+import { labels } from "#sdk/labels.ts";
+import type { Database, Row } from "./database.ts";
+import { NameTaken } from "./errors.ts";
+import { raiseFence, readFence } from "./fences.ts";
+import { requireHeld } from "./held-build.ts";
+import { findHolder, freeName, type Holder, takeName } from "./name-claims.ts";
+import { integer, json, oneOf, text } from "./row.ts";
+import { functionDeployment } from "./shapes.ts";
+import type { Build, Claim, OwnerId, Release, ReleaseState, RepositoryId } from "./types.ts";
+
+const RELEASE_STATES: readonly ReleaseState[] = ["declared", "serving", "retired", "failed"];
+
+export type ReleaseDraft = Pick<Release, "id" | "service" | "specHash" | "digest" | "deployment">;
+
+/** Line 9. What is stored and answered carries the labels `release` and `fence`. */
+export function declareRelease(
+  db: Database,
+  claim: Claim,
+  draft: ReleaseDraft,
+  minFence?: number,
+): Release {
+  return db.transaction(() => {
+    const { build } = requireHeld(db, claim);
+    if (build.state !== "deploying")
+      throw new Error(`Build ${build.id} is ${build.state}; begin deploying, then declare.`);
+    takeFunctionName(db, draft.service, build);
+
+    const declared = findDeclared(db, build.id, draft.service);
+    const engineIsAhead = minFence !== undefined && minFence > readFence(db, draft.service);
+    if (declared !== undefined && !engineIsAhead) return declared;
+    const release = toRelease(
+      db,
+      build,
+      declared ?? draft,
+      raiseFence(db, draft.service, minFence),
+    );
+    saveRelease(db, release);
+    return release;
+  });
+}
+
+/** A late word about an older release never unseats a newer one that serves. */
+export function markRelease(db: Database, id: string, service: string, state: ReleaseState): void {
+  db.transaction(() => {
+    const release = findNewest(db, id, service);
+    if (release === undefined) return;
+    const { fence } = release;
+    if (state === "serving") retireOlder(db, release);
+    const overtaken = state === "serving" && (currentRelease(db, service)?.fence ?? 0) > fence;
+    db.run("UPDATE releases SET state = $state WHERE service = $service AND fence = $fence", {
+      service,
+      fence,
+      state: overtaken ? "retired" : state,
+    });
+    db.changed(release.buildId);
+  });
+}
+
+export function currentRelease(db: Database, service: string): Release | undefined {
+  const row = db.get("SELECT * FROM releases WHERE service = $service AND state = 'serving'", {
+    service,
+  });
+  return row && parseRelease(row);
+}
+
+/** Newest first; only of the owner who has the name now, not of one who had it before. */
+export function listReleases(db: Database, service: string, limit: number): Release[] {
+  return db
+    .all(
+      `SELECT r.* FROM releases r JOIN name_claims c
+         ON c.kind = 'function' AND c.name = r.service AND c.owner_id = r.owner_id
+       WHERE r.service = $service ORDER BY r.fence DESC LIMIT $limit`,
+      { service, limit },
+    )
+    .map(parseRelease);
+}
+
+export function listServing(
+  db: Database,
+  { ownerId, repositoryId }: { readonly ownerId?: OwnerId; readonly repositoryId?: RepositoryId },
+): Release[] {
+  return db
+    .all(
+      `SELECT * FROM releases WHERE state = 'serving'
+         AND ($ownerId IS NULL OR owner_id = $ownerId)
+         AND ($repositoryId IS NULL OR repository_id = $repositoryId) ORDER BY service`,
+      { ownerId: ownerId ?? null, repositoryId: repositoryId ?? null },
+    )
+    .map(parseRelease);
+}
+
+/** Nothing serves any more, and the name is free: in 30 days for others, at once for the same owner. */
+export function removeFunction(db: Database, service: string): void {
+  db.transaction(() => {
+    db.run("UPDATE releases SET state = 'retired' WHERE service = $service AND state = 'serving'", {
+      service,
+    });
+    freeName(db, { kind: "function", name: service });
+  });
+}
+
+export function ownerOfFunction(
+  db: Database,
+  service: string,
+): { readonly ownerId: OwnerId; readonly repositoryId: RepositoryId } | undefined {
+  const holder = findHolder(db, { kind: "function", name: service });
+  return holder?.repositoryId === undefined
+    ? undefined
+    : { ownerId: holder.ownerId, repositoryId: holder.repositoryId };
+}
+
+/** Owner `a` with function `b-c` and owner `a-b` with function `c` want the same name. */
+function takeFunctionName(db: Database, service: string, build: Build): void {
+  const holder: Holder = { ownerId: build.ownerId, repositoryId: build.repositoryId };
+  if (!takeName(db, { kind: "function", name: service }, holder)) throw new NameTaken(service);
+}
+
+function findDeclared(db: Database, buildId: string, service: string): Release | undefined {
+  const row = db.get("SELECT * FROM releases WHERE build_id = $buildId AND service = $service", {
+    buildId,
+    service,
+  });
+  return row && parseRelease(row);
+}
+
+function findNewest(db: Database, id: string, service: string): Release | undefined {
+  const row = db.get(
+    `SELECT * FROM releases WHERE id = $id AND service = $service
+     ORDER BY fence DESC LIMIT 1`,
+    { id, service },
+  );
+  return row && parseRelease(row);
+}
+
+function retireOlder(db: Database, { service, fence }: Release): void {
+  db.run(
+    `UPDATE releases SET state = 'retired'
+     WHERE service = $service AND state = 'serving' AND fence < $fence`,
+    { service, fence },
+  );
+}
+
+function toRelease(db: Database, build: Build, draft: ReleaseDraft, fence: number): Release {
+  const { id, service, specHash, digest, deployment } = draft;
+  return {
+    id,
+    service,
+    ownerId: build.ownerId,
+    repositoryId: build.repositoryId,
+    buildId: build.id,
+    generation: build.generation,
+    fence,
+    specHash,
+    digest,
+    deployment: {
+      ...deployment,
+      labels: { ...deployment.labels, [labels.release]: id, [labels.fence]: String(fence) },
+    },
+    state: "declared",
+    declaredAt: db.now(),
+  };
+}
+
+function saveRelease(db: Database, release: Release): void {
+  db.run(
+    `INSERT INTO releases (build_id, service, id, owner_id, repository_id, generation, fence,
+       spec_hash, digest, deployment, declared_at)
+     VALUES ($buildId, $service, $id, $ownerId, $repositoryId, $generation, $fence,
+       $specHash, $digest, $deployment, $declaredAt)
+     ON CONFLICT (build_id, service) DO UPDATE SET fence = $fence, deployment = $deployment,
+       state = 'declared', declared_at = $declaredAt`,
+    {
+      buildId: release.buildId,
+      service: release.service,
+      id: release.id,
+      ownerId: release.ownerId,
+      repositoryId: release.repositoryId,
+      generation: release.generation,
+      fence: release.fence,
+      specHash: release.specHash,
+      digest: release.digest,
+      deployment: JSON.stringify(release.deployment),
+      declaredAt: release.declaredAt,
+    },
+  );
+}
+
+function parseRelease(row: Row): Release {
+  return {
+    id: text(row, "id"),
+    service: text(row, "service"),
+    ownerId: text(row, "owner_id"),
+    repositoryId: text(row, "repository_id"),
+    buildId: text(row, "build_id"),
+    generation: integer(row, "generation"),
+    fence: integer(row, "fence"),
+    specHash: text(row, "spec_hash"),
+    digest: text(row, "digest"),
+    deployment: json(row, "deployment", functionDeployment),
+    state: oneOf(row, "state", RELEASE_STATES),
+    declaredAt: integer(row, "declared_at"),
+  };
+}
