@@ -1,0 +1,23 @@
+import {
+  createNonceMemory,
+  type PayloadKey,
+  type SignedCall,
+  verifyCall,
+} from "#sdk/internal-signature.ts";
+import type { Call } from "./call.ts";
+
+/** Throws the reason unless the call carries a fresh internal signature over its delivered path. */
+export type VerifyInternal = (call: Call) => void;
+
+export function createVerifyInternal(keys: readonly PayloadKey[]): VerifyInternal {
+  const nonces = createNonceMemory();
+  return (call) => verifyCall(toSignedCall(call), keys, nonces);
+}
+
+function toSignedCall({ request, path }: Call): SignedCall {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (typeof value === "string") headers.set(name, value);
+  }
+  return { method: request.method ?? "", path, headers };
+}

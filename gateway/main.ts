@@ -1,0 +1,43 @@
+import { describe } from "#sdk/errors.ts";
+import { createLog } from "#sdk/log.ts";
+import { readSecret } from "#sdk/secrets.ts";
+import { readConfig } from "./config.ts";
+import { createGateway } from "./gateway.ts";
+
+const log = createLog((line) => process.stderr.write(line)).with({ room: "gateway" });
+
+try {
+  await run();
+} catch (error) {
+  log.error("gateway-not-started", { error: describe(error) });
+  process.exit(1);
+}
+
+async function run(): Promise<void> {
+  const config = readConfig(process.env);
+  const secret = (name: string): Promise<string> => readSecret(config.secretMountPath, name);
+  const gateway = createGateway({
+    config,
+    user: await secret("basic-auth-user"),
+    password: await secret("basic-auth-password"),
+    payloadKeys: [{ id: config.payloadKeyId, secret: await secret("payload-secret") }],
+    log,
+  });
+
+  let isStopping = false;
+  const stop = async (reason: string): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    log.info("gateway-stopping", { reason, drain_ms: config.drainTimeoutMs });
+    await gateway.close(config.drainTimeoutMs);
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop("SIGTERM"));
+  process.on("SIGINT", () => void stop("SIGINT"));
+  // Without its parent there is nothing left to route to.
+  process.on("disconnect", () => void stop("parent gone"));
+
+  const url = await gateway.listen();
+  log.info("gateway-listening", { url });
+  process.send?.({ listening: url });
+}
