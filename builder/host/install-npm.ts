@@ -1,0 +1,80 @@
+import { mkdir, realpath, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HttpError } from "#sdk/errors.ts";
+import type { InstallTools } from "./install.ts";
+import { planNpm, readText } from "./npm-manifest.ts";
+import { filterNpmrc } from "./npmrc.ts";
+import { findProgram, runProgram } from "./run-program.ts";
+
+/** Install a handler's packages into its `node_modules`; starts nothing when there are none. */
+export async function installNpm(folder: string, tools: InstallTools): Promise<void> {
+  const plan = await planNpm(folder);
+  if (!plan.install) return;
+  const npm = await findNpm(tools);
+  // Installed packages come from the registry, never from the context.
+  await rm(join(folder, "node_modules"), { recursive: true, force: true });
+  await replaceNpmrc(folder, tools);
+
+  const cache = join(tools.cacheFolder, "npm");
+  await mkdir(cache, { recursive: true });
+  tools.tell(`npm ${plan.command}`);
+  const code = await runProgram(
+    {
+      file: npm.file,
+      args: [...npm.args, plan.command, ...options(cache, tools)],
+      cwd: folder,
+      env: tools.env,
+    },
+    tools.tell,
+    tools.signal,
+  );
+  // It may hold a registry's token, and npm is done with it.
+  await rm(join(folder, ".npmrc"), { force: true });
+  if (code !== 0)
+    throw new HttpError(422, "install-failed", `npm ${plan.command} ended with exit code ${code}.`);
+}
+
+/** Command line wins over what a project's .npmrc says. */
+function options(cache: string, { settings }: InstallTools): string[] {
+  return [
+    ...(settings.lifecycleScripts ? [] : ["--ignore-scripts"]),
+    ...(settings.npmRegistry === undefined ? [] : [`--registry=${settings.npmRegistry}`]),
+    "--omit=dev",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--no-progress",
+    "--color=false",
+    "--install-links=false",
+    "--location=project",
+    "--git=git",
+    "--script-shell=/bin/sh",
+    `--cache=${cache}`,
+    `--logs-dir=${join(cache, "logs")}`,
+    "--logs-max=0",
+  ];
+}
+
+/** npm as a script of the Node that runs the platform, so that both agree on what they install for. */
+async function findNpm({ env }: InstallTools): Promise<{ file: string; args: string[] }> {
+  const found = await findProgram("npm", env);
+  if (found === undefined)
+    throw new HttpError(
+      422,
+      "no-npm",
+      "This machine has no npm on its PATH; install Node with npm.",
+    );
+  const script = await realpath(found);
+  return script.endsWith(".js")
+    ? { file: process.execPath, args: [script] }
+    : { file: found, args: [] };
+}
+
+async function replaceNpmrc(folder: string, { tell }: InstallTools): Promise<void> {
+  const given = await readText(folder, ".npmrc");
+  if (given === undefined) return;
+  const { text, dropped } = filterNpmrc(given);
+  for (const name of dropped) tell(`.npmrc: "${name}" has no effect in this builder`);
+  await rm(join(folder, ".npmrc"));
+  await writeFile(join(folder, ".npmrc"), text, { mode: 0o600, flag: "wx" });
+}

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { access, constants } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import type { Readable } from "node:stream";
+import type { Env } from "#sdk/env.ts";
+
+export type Program = {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** The whole environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Root hands the program to this user and group. */
+  readonly user?: number;
+};
+
+/** Bytes after which a line without an end is told as if it had one. */
+const LINE_LIMIT = 64 * 1024;
+
+/**
+ * Run a program to its end and tell its output line by line. Rejects with the signal's reason after
+ * killing its whole process group; resolves with its exit code, or 128 for a death by signal.
+ */
+export async function runProgram(
+  program: Program,
+  tell: (line: string) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  signal.throwIfAborted();
+  const [file, args] = await withParentDeath(program);
+  const child = spawn(file, args, {
+    cwd: program.cwd,
+    env: program.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+    ...(program.user === undefined ? {} : { uid: program.user, gid: program.user }),
+  });
+  const kill = () => killGroup(child);
+  signal.addEventListener("abort", kill, { once: true });
+  try {
+    const [code] = await Promise.all([ended(child), tellLines(child, tell)]);
+    signal.throwIfAborted();
+    return code;
+  } finally {
+    signal.removeEventListener("abort", kill);
+    // Whatever the program left behind goes with it.
+    killGroup(child);
+  }
+}
+
+/** The first executable of that name on `PATH`, or `undefined`. */
+export async function findProgram(name: string, env: Env): Promise<string | undefined> {
+  for (const folder of (env.PATH ?? "").split(delimiter).filter((one) => one !== "")) {
+    const path = join(folder, name);
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
+/** Where setpriv exists, the kernel kills the program when this process dies, `kill -9` included. */
+async function withParentDeath({ file, args, env }: Program): Promise<[string, string[]]> {
+  const setpriv = await findProgram("setpriv", env);
+  if (setpriv === undefined) return [file, [...args]];
+  return [setpriv, ["--pdeathsig", "KILL", "--", file, ...args]];
+}
+
+function ended(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      // A grandchild that keeps the pipes open would keep the build waiting.
+      killGroup(child);
+      resolve(code ?? 128);
+    });
+  });
+}
+
+async function tellLines(child: ChildProcess, tell: (line: string) => void): Promise<void> {
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+  await Promise.all(streams.map((stream) => tellLinesOf(stream, tell)));
+}
+
+async function tellLinesOf(stream: Readable, tell: (line: string) => void): Promise<void> {
+  let rest = "";
+  for await (const text of stream.setEncoding("utf8")) {
+    const lines = `${rest}${text}`.split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) tell(line);
+    if (rest.length > LINE_LIMIT) tell(rest);
+    if (rest.length > LINE_LIMIT) rest = "";
+  }
+  if (rest !== "") tell(rest);
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group is gone already.
+  }
+}

@@ -1,0 +1,39 @@
+/** Limits and switches of the builder; every one has a default. Sizes in bytes, times in milliseconds. */
+export type BuilderSettings = {
+  /** Builds at once. */
+  readonly concurrency: number;
+  /** Builds that may wait for their turn before the next is answered 429. */
+  readonly maxWaiting: number;
+  /** Whole tar, and sum of what it unpacks to. */
+  readonly maxContextBytes: number;
+  readonly maxEntries: number;
+  readonly maxFileBytes: number;
+  /** Of one entry's path. */
+  readonly maxPathBytes: number;
+  /** Files of an artefact together, installed packages included. */
+  readonly maxArtifactBytes: number;
+  readonly maxLogBytes: number;
+  /** From the build's turn to its last line. */
+  readonly buildTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** Run the install scripts of packages (npm) or build them from source (pip). */
+  readonly lifecycleScripts: boolean;
+  /** Package registry of npm, instead of its own default. */
+  readonly npmRegistry?: string;
+  /** Package index of pip, instead of its own default. */
+  readonly pipIndexUrl?: string;
+};
+
+export const DEFAULT_SETTINGS: BuilderSettings = {
+  concurrency: 2,
+  maxWaiting: 200,
+  maxContextBytes: 100 * 1024 * 1024,
+  maxEntries: 20_000,
+  maxFileBytes: 64 * 1024 * 1024,
+  maxPathBytes: 1_024,
+  maxArtifactBytes: 512 * 1024 * 1024,
+  maxLogBytes: 4 * 1024 * 1024,
+  buildTimeoutMs: 10 * 60_000,
+  heartbeatMs: 5_000,
+  lifecycleScripts: false,
+};
