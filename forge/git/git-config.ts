@@ -1,0 +1,35 @@
+import type { ForgeSettings } from "../settings.ts";
+
+/** Configuration of every git process of the forge, over whatever a repository's own file says. */
+export function gitConfig(
+  hooksFolder: string,
+  settings: Pick<ForgeSettings, "maxPushBytes">,
+): Record<string, string> {
+  return {
+    // The forge alone makes the folders; who owns them on disk says nothing.
+    "safe.directory": "*",
+    "core.hooksPath": hooksFolder,
+    // An accepted push survives power loss: refs and objects reach the disk before the answer.
+    "core.fsync": "committed",
+    "core.fsyncMethod": "batch",
+    "http.receivepack": "true",
+    "http.getanyfile": "false",
+    "receive.maxInputSize": String(settings.maxPushBytes),
+    "receive.denyNonFastForwards": "false",
+    "receive.denyDeleteCurrent": "refuse",
+    "receive.autogc": "false",
+    "receive.updateServerInfo": "false",
+    // Hostile trees (".git" entries, broken .gitmodules) stay out; old harmless faults are let in, as on GitHub.
+    "receive.fsckObjects": "true",
+    "receive.fsck.zeroPaddedFilemode": "ignore",
+    "receive.fsck.missingSpaceBeforeDate": "ignore",
+    "receive.fsck.badTimezone": "ignore",
+    "transfer.advertiseSID": "false",
+    // The pipeline fetches a commit by its id, also when a force-push has replaced it meanwhile.
+    "uploadpack.allowAnySHA1InWant": "true",
+    "uploadpack.allowFilter": "true",
+    "gc.autoDetach": "false",
+    "maintenance.auto": "false",
+    "pack.threads": "1",
+  };
+}
