@@ -20,6 +20,12 @@ export type ReleaseIdentity = {
   readonly fence: number;
 };
 
+/** A function as lists and status calls tell it. */
+export type FunctionReport = FunctionStatus & {
+  /** Why it does not serve as asked: a failed release, a crash loop. Absent while all is well. */
+  readonly problem?: string;
+};
+
 /** What the engine says it serves, for recovery at boot (design.md section 6, line 10). */
 export type InventoryItem = {
   readonly name: string;
@@ -53,7 +59,7 @@ export type SecretBody = { readonly name: string; readonly value: Uint8Array };
  * Where function deployments become replicas. Failures are HttpErrors whose code is one of:
  * `not-found` 404, `exists` 409, `owned-by-another` 409, `stale-fence` 409 (message names the fence in
  * force), `invalid` 400, `missing-secret` 400, `missing-image` 400, `never-healthy` 424 (message holds
- * the reason, `cause` the log tail).
+ * the reason, `cause` the log tail), `closing` 503.
  */
 export type Engine = {
   /** `process`, `docker` …, for `/system/info`. */
@@ -67,13 +73,18 @@ export type Engine = {
    */
   deploy(
     deployment: FunctionDeployment,
-    options?: { readonly force?: boolean; readonly mode?: "create" | "update" | "any" },
+    options?: {
+      readonly force?: boolean;
+      readonly mode?: "create" | "update" | "any";
+      /** Called once, when the release is valid and durable; not called when `deploy` rejects before. */
+      readonly onDeclared?: () => void;
+    },
   ): Promise<ReleaseIdentity>;
   remove(name: string): Promise<void>;
   /** Resolves when the wanted number is recorded; endpoints follow. Zero is allowed. */
   scale(name: string, replicas: number): Promise<void>;
-  list(): Promise<FunctionStatus[]>;
-  status(name: string): Promise<FunctionStatus | undefined>;
+  list(): Promise<FunctionReport[]>;
+  status(name: string): Promise<FunctionReport | undefined>;
   inventory(): Promise<InventoryItem[]>;
   /** All endpoint sets now. */
   endpoints(): readonly FunctionEndpoints[];

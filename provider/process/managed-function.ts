@@ -1,0 +1,331 @@
+import type {
+  FunctionEndpoints,
+  FunctionReport,
+  InventoryItem,
+  ReleaseIdentity,
+} from "#provider/provider.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
+import type { FunctionDeployment } from "#sdk/messages.ts";
+import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
+import { formatReport } from "../format-report.ts";
+import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
+import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
+import type { FunctionLog } from "./function-log.ts";
+import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
+import type { Settings } from "./settings.ts";
+import { createTurns } from "./turns.ts";
+import type { StartFailure, Version } from "./version.ts";
+
+export type FunctionTools = {
+  readonly settings: Settings;
+  readonly records: RecordStore;
+  readonly functionLog: FunctionLog;
+  readonly log: Log;
+  /** Throws `missing-image` or `missing-secret` when the deployment cannot be started here. */
+  check(deployment: FunctionDeployment): Promise<void>;
+  createVersion(
+    release: Release,
+    events: {
+      readonly changed: () => void;
+      readonly died: () => void;
+      /** False once the function was removed: what it still prints is nobody's. */
+      readonly isLogged: () => boolean;
+    },
+  ): Version;
+  createReleaseId(): string;
+  publish(change: FunctionEndpoints): void;
+};
+
+export type DeployRequest = {
+  readonly deployment: FunctionDeployment;
+  readonly mode: DeployMode;
+  readonly force: boolean;
+  readonly onDeclared: () => void;
+};
+
+/** One name, whether a function is deployed under it or not. Changes take turns. */
+export type ManagedFunction = {
+  /** Start what is recorded; resolves when it serves or has failed once. */
+  resume(): Promise<void>;
+  deploy(request: DeployRequest): Promise<ReleaseIdentity>;
+  remove(): Promise<void>;
+  scale(replicas: number): Promise<void>;
+  report(): FunctionReport | undefined;
+  inventory(): InventoryItem | undefined;
+  endpoints(): FunctionEndpoints | undefined;
+  refreshSecret(name: string, value: Uint8Array): Promise<void>;
+  close(drainMs: number): Promise<void>;
+};
+
+type Candidate = { readonly version: Version; readonly published: Promise<ReleaseIdentity> };
+
+export function createManagedFunction(
+  name: string,
+  tools: FunctionTools,
+  recorded?: FunctionRecord,
+): ManagedFunction {
+  const { settings, records } = tools;
+  const log = tools.log.with({ function: name });
+  const inTurn = createTurns(1);
+  const retiring = new Set<Promise<void>>();
+  let record = recorded;
+  let current: Version | undefined;
+  let candidate: Candidate | undefined;
+  let publishedAt = Number.NEGATIVE_INFINITY;
+  let notice: string | undefined;
+  let closed = false;
+  let life = 0;
+
+  return {
+    async resume() {
+      const { current: serving, next } = mustExist();
+      const begun: Promise<unknown>[] = [];
+      if (serving !== undefined) {
+        current = createVersion(serving);
+        begun.push(current.serve(mustExist().replicas));
+      }
+      if (next !== undefined && next.failed === undefined)
+        begun.push(begin(next).published.catch(() => {}));
+      publish();
+      await Promise.all(begun);
+    },
+    async deploy(request) {
+      const awaited = await inTurn(() => declare(request));
+      request.onDeclared();
+      return await awaited.published;
+    },
+    remove: () => inTurn(remove),
+    scale: (replicas) => inTurn(() => scale(replicas)),
+    report: () => (record === undefined ? undefined : report(record)),
+    inventory() {
+      if (record?.current === undefined) return undefined;
+      const { release, fence } = record.current;
+      return { name, current: { release, fence }, status: report(record) };
+    },
+    endpoints: () => (record === undefined ? undefined : endpointsOf(record)),
+    async refreshSecret(secret, value) {
+      await current?.refreshSecret(secret, value);
+      await candidate?.version.refreshSecret(secret, value);
+    },
+    close,
+  };
+
+  /** Lines 1 and 2 of design.md section 7; the promise inside resolves when line 4 is reached. */
+  async function declare({ deployment, mode, force }: DeployRequest): Promise<{
+    readonly published: Promise<ReleaseIdentity>;
+  }> {
+    refuseWhenClosed();
+    const limits = readScaleLimits(deployment, settings.maxReplicas);
+    const newRelease = tools.createReleaseId();
+    const { act, release } = decideDeploy(record, deployment, { mode, force, newRelease });
+    if (act === "serving") return { published: Promise.resolve(identify(release)) };
+    if (act === "starting" && candidate !== undefined) return candidate;
+    await tools.check(deployment);
+    await write({
+      v: 1,
+      name,
+      createdAt: new Date().toISOString(),
+      ...record,
+      replicas: decideFirstReplicas(record?.replicas, limits),
+      fence: release.fence,
+      next: release,
+    });
+    notice = undefined;
+    log.info("release-declared", facts(release));
+    return begin(release);
+  }
+
+  /** Start a version beside the one that serves; a newer one takes the place of one still starting. */
+  function begin(release: Release, previous?: "forget"): Candidate {
+    void candidate?.version.kill();
+    const version = createVersion(release);
+    const begun: Candidate = { version, published: switchTo(version, previous) };
+    // Nobody may be waiting; the failure is in the record and the log.
+    begun.published.catch(() => {});
+    candidate = begun;
+    publish();
+    return begun;
+  }
+
+  async function switchTo(version: Version, previous?: "forget"): Promise<ReleaseIdentity> {
+    const failure = await version.start(Math.max(1, mustExist().replicas));
+    return inTurn(async () => {
+      if (candidate?.version !== version) {
+        await version.kill();
+        throw superseded(version.release);
+      }
+      try {
+        if (failure === undefined) return await publishVersion(version, previous);
+        return await refuseVersion(version, failure);
+      } finally {
+        // Also when the record could not be written: then the old version serves on.
+        candidate = undefined;
+        if (current !== version) track(version.kill());
+        publish();
+      }
+    });
+  }
+
+  async function publishVersion(version: Version, forget?: "forget"): Promise<ReleaseIdentity> {
+    const { next: _, previous: __, ...rest } = mustExist();
+    const previous = forget === undefined ? rest.current : undefined;
+    await write({ ...rest, current: version.release, ...(previous ? { previous } : {}) });
+    const old = current;
+    current = version;
+    publishedAt = performance.now();
+    track(version.serve(mustExist().replicas));
+    publish();
+    log.info("release-published", facts(version.release));
+    if (old !== undefined) track(old.drain());
+    return identify(version.release);
+  }
+
+  async function refuseVersion(version: Version, failure: StartFailure): Promise<never> {
+    const failed = { ...version.release, failed: failure.reason };
+    log.warn("release-failed", { ...facts(version.release), reason: failure.reason });
+    await write({ ...mustExist(), next: failed });
+    throw new HttpError(
+      424,
+      "never-healthy",
+      `Function "${name}" did not become healthy: ${failure.reason}.`,
+      failure.logTail === "" ? {} : { cause: new Error(failure.logTail) },
+    );
+  }
+
+  /** Line 6: what crashes again and again right after it was published gives way to what served before. */
+  async function judge(version: Version): Promise<void> {
+    const young = performance.now() - publishedAt < settings.watchMs;
+    if (closed || version !== current || candidate !== undefined || !young) return;
+    if (version.deaths() < settings.crashLimit || record?.previous === undefined) return;
+    const { failed: _, ...previous } = record.previous;
+    const fence = record.fence + 1;
+    const next: Release = { ...previous, fence };
+    notice = `release ${version.release.release} died ${version.deaths()} times within ${settings.watchMs} ms of its start; release ${next.release} serves again`;
+    log.error("release-switched-back", { ...facts(next), reason: version.problem() });
+    await write({ ...record, fence, next });
+    begin(next, "forget");
+  }
+
+  async function remove(): Promise<void> {
+    refuseWhenClosed();
+    mustExist();
+    await records.remove(name);
+    const serving = current;
+    const starting = candidate?.version;
+    life++;
+    record = undefined;
+    current = undefined;
+    candidate = undefined;
+    tools.publish({ name, namespace: FUNCTION_NAMESPACE, endpoints: [], replicas: 0 });
+    if (serving !== undefined) track(serving.drain());
+    if (starting !== undefined) track(starting.kill());
+    await tools.functionLog.remove();
+    log.info("function-removed");
+  }
+
+  async function scale(replicas: number): Promise<void> {
+    refuseWhenClosed();
+    const held = mustExist();
+    const shown = showing(held);
+    const limits = readScaleLimits(shown.deployment, settings.maxReplicas);
+    const wanted = decideScale(replicas, limits);
+    if (wanted !== held.replicas) await write({ ...held, replicas: wanted });
+    if (current !== undefined) track(current.serve(wanted));
+    publish();
+  }
+
+  async function close(drainMs: number): Promise<void> {
+    closed = true;
+    await inTurn(async () => {
+      const ends = [current?.drain(drainMs), candidate?.version.kill()];
+      candidate = undefined;
+      await Promise.all([...ends, ...retiring]);
+    });
+  }
+
+  function createVersion(release: Release): Version {
+    const born = life;
+    const version: Version = tools.createVersion(release, {
+      changed: publish,
+      died: () => void inTurn(() => judge(version)).catch(noteFailure),
+      isLogged: () => born === life,
+    });
+    return version;
+  }
+
+  async function write(changed: FunctionRecord): Promise<void> {
+    await records.write(changed);
+    record = changed;
+  }
+
+  function publish(): void {
+    if (record !== undefined) tools.publish(endpointsOf(record));
+  }
+
+  function endpointsOf({ replicas }: FunctionRecord): FunctionEndpoints {
+    const endpoints = current?.endpoints() ?? [];
+    return { name, namespace: FUNCTION_NAMESPACE, endpoints, replicas };
+  }
+
+  function report(held: FunctionRecord): FunctionReport {
+    const { replicas, createdAt, next } = held;
+    const failure =
+      next?.failed === undefined ? undefined : `release ${next.release}: ${next.failed}`;
+    const problem = failure ?? notice ?? current?.problem();
+    return formatReport(showing(held).deployment, {
+      replicas,
+      availableReplicas: current?.endpoints().length ?? 0,
+      createdAt,
+      ...(problem === undefined ? {} : { problem }),
+    });
+  }
+
+  function track(work: Promise<void>): void {
+    const tracked = work.catch(noteFailure).finally(() => retiring.delete(tracked));
+    retiring.add(tracked);
+  }
+
+  function noteFailure(error: unknown): void {
+    log.error("function-work-failed", { error: describe(error) });
+  }
+
+  function superseded(release: Release): HttpError {
+    if (record === undefined)
+      return new HttpError(404, "not-found", `Function "${name}" was removed meanwhile.`);
+    if (closed) return closing();
+    return new HttpError(
+      409,
+      "stale-fence",
+      `Function "${name}" is at fence ${record.fence}; release ${release.release} (fence ${release.fence}) gave way to it.`,
+    );
+  }
+
+  function mustExist(): FunctionRecord {
+    if (record !== undefined) return record;
+    throw new HttpError(404, "not-found", `Function "${name}" is not deployed.`);
+  }
+
+  function refuseWhenClosed(): void {
+    if (closed) throw closing();
+  }
+}
+
+/** What lists and scale limits go by: what is being started, unless it failed and something serves. */
+function showing({ current, next, name }: FunctionRecord): Release {
+  const shown = next?.failed === undefined ? (next ?? current) : (current ?? next);
+  if (shown === undefined) throw new Error(`The record of function ${name} holds no release.`);
+  return shown;
+}
+
+function identify({ release, fence }: Release): ReleaseIdentity {
+  return { release, fence };
+}
+
+function facts({ release, fence, deployment }: Release): Record<string, unknown> {
+  return { release, fence, image: deployment.image };
+}
+
+function closing(): HttpError {
+  return new HttpError(503, "closing", "The platform is stopping; try again when it is back.");
+}

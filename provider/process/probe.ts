@@ -1,0 +1,79 @@
+import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseDuration } from "#sdk/duration.ts";
+import type { FunctionDeployment } from "#sdk/messages.ts";
+
+export type ProbeSettings = {
+  readonly path: string;
+  /** Nothing is asked before. */
+  readonly initialDelayMs: number;
+};
+
+/** `com.openfaas.health.http.*` annotations; the defaults are `/_/health` at once. */
+export function readProbeSettings(deployment: FunctionDeployment): ProbeSettings {
+  const path = deployment.annotations?.["com.openfaas.health.http.path"] ?? "/_/health";
+  const delay = deployment.annotations?.["com.openfaas.health.http.initialDelay"] ?? "0s";
+  return {
+    path: path.startsWith("/") ? path : `/${path}`,
+    initialDelayMs: parseDuration(delay) ?? 0,
+  };
+}
+
+/** One health request to a replica's socket: its status, or why there is none. */
+export function askHealth(socketPath: string, path: string): Promise<number | string> {
+  return new Promise((resolve) => {
+    const asked = request({ socketPath, path, agent: false, timeout: 1_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    asked.on("timeout", () => asked.destroy(new Error("no answer within a second")));
+    asked.on("error", (error) => resolve(error.message));
+    asked.end();
+  });
+}
+
+export type ProbeTools = {
+  /** True once the replica listens. */
+  isListening(): Promise<boolean>;
+  ask(): Promise<number | string>;
+  /** Aborted when the replica is gone or no longer wanted. */
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Wait until a replica answers its health path twice in a row, `settleMs` apart. Resolves with
+ * `undefined`, or with the reason when `deadlineMs` has passed or the signal was aborted.
+ */
+export async function awaitHealthy(
+  { isListening, ask, signal }: ProbeTools,
+  times: {
+    readonly initialDelayMs: number;
+    readonly settleMs: number;
+    readonly deadlineMs: number;
+  },
+): Promise<string | undefined> {
+  const deadline = performance.now() + times.initialDelayMs + times.deadlineMs;
+  let last = "it never listened on its socket";
+  let intervalMs = 10;
+  let healthySince: number | undefined;
+
+  if (times.initialDelayMs > 0) await pause(times.initialDelayMs, signal);
+  while (!signal.aborted) {
+    const answer = (await isListening()) ? await ask() : last;
+    const healthy = typeof answer === "number" && answer >= 200 && answer < 400;
+    const now = performance.now();
+    if (healthy && healthySince !== undefined && now - healthySince >= times.settleMs)
+      return undefined;
+    if (!healthy) last = typeof answer === "number" ? `its health path answered ${answer}` : answer;
+    healthySince = healthy ? (healthySince ?? now) : undefined;
+    if (now >= deadline) return `was not healthy within ${times.deadlineMs} ms: ${last}`;
+    await pause(healthy ? Math.min(intervalMs, times.settleMs) : intervalMs, signal);
+    if (!healthy) intervalMs = Math.min(200, intervalMs * 1.25);
+  }
+  return "was stopped while starting";
+}
+
+/** Sleep, cut short without an error when the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}

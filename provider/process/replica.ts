@@ -1,0 +1,169 @@
+import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Endpoint } from "#provider/provider.ts";
+import { describe } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
+import type { FunctionDeployment } from "#sdk/messages.ts";
+import { readArtifact } from "./artifact.ts";
+import { formatEnvironment } from "./environment.ts";
+import type { Isolation } from "./isolation.ts";
+import type { Leftovers } from "./leftovers.ts";
+import { askHealth, awaitHealthy, readProbeSettings } from "./probe.ts";
+import {
+  createReplicaFolder,
+  lockSocket,
+  SOCKET_PATH,
+  writeReplicaSecret,
+} from "./replica-folder.ts";
+import type { SecretStore } from "./secret-store.ts";
+import type { Settings } from "./settings.ts";
+import type { Slots } from "./slots.ts";
+import { createLineSplitter } from "./split-lines.ts";
+import { formatExit, type StartedProcess, startProcess } from "./start-process.ts";
+
+export type ReplicaTools = {
+  readonly settings: Settings;
+  readonly isolation: Isolation;
+  /** Holds one folder per replica. */
+  readonly runFolder: string;
+  readonly artifacts: string;
+  readonly secrets: SecretStore;
+  readonly leftovers: Leftovers;
+  readonly slots: Slots;
+  readonly log: Log;
+};
+
+/** One running copy of a function. */
+export type Replica = {
+  /** `<function>-<8 hex digits>`. */
+  readonly instance: string;
+  readonly endpoint: Endpoint;
+  /** `undefined` once it answers its probe, else why it never did. */
+  readonly healthy: Promise<string | undefined>;
+  /** Why and how it ended, once it is gone with all that belonged to it. */
+  readonly ended: Promise<string>;
+  /** Show a running replica a secret's new value. */
+  refreshSecret(name: string, value: Uint8Array): Promise<void>;
+  /** Let it finish its requests: SIGTERM after `graceMs`, SIGKILL `drainMs` later. */
+  drain(graceMs: number, drainMs: number): Promise<void>;
+  kill(): Promise<void>;
+};
+
+/** Receives what a replica prints; a promise that is pending slows the replica down. */
+export type AppendLog = (instance: string, texts: readonly string[]) => Promise<void>;
+
+/** Start one copy; what goes wrong on the way is the reason in `healthy`. */
+export function startReplica(
+  tools: ReplicaTools,
+  deployment: FunctionDeployment,
+  append: AppendLog,
+): Replica {
+  const { settings, slots } = tools;
+  const id = randomBytes(4).toString("hex");
+  const instance = `${deployment.service}-${id}`;
+  const folder = join(tools.runFolder, id);
+  const slot = slots.take();
+  const userId = settings.firstUserId + slot;
+  const gone = new AbortController();
+  const begun = begin();
+  const ended = end();
+
+  return {
+    instance,
+    endpoint: `unix:${join(folder, SOCKET_PATH)}`,
+    healthy: probe(),
+    ended,
+    async refreshSecret(name, value) {
+      if (!deployment.secrets?.includes(name) || gone.signal.aborted) return;
+      await writeReplicaSecret(folder, userId, name, value);
+    },
+    async drain(graceMs, drainMs) {
+      await sleep(graceMs, undefined, { signal: gone.signal }).catch(() => {});
+      const started = await begun.catch(() => undefined);
+      started?.kill("SIGTERM");
+      const cut = setTimeout(() => started?.kill("SIGKILL"), drainMs);
+      await ended;
+      clearTimeout(cut);
+    },
+    async kill() {
+      gone.abort();
+      const started = await begun.catch(() => undefined);
+      started?.kill("SIGKILL");
+      await ended;
+    },
+  };
+
+  async function begin(): Promise<StartedProcess> {
+    const artifact = await readArtifact(tools.artifacts, deployment.image);
+    await createReplicaFolder(folder, userId);
+    for (const name of deployment.secrets ?? [])
+      await writeReplicaSecret(folder, userId, name, await tools.secrets.read(name));
+    const launch = tools.isolation.launch({ artifact, folder, userId });
+    const env = formatEnvironment(deployment, artifact.env, {
+      path: settings.path,
+      home: launch.home,
+      tmp: launch.tmp,
+    });
+    if (gone.signal.aborted) throw new Error("was stopped while starting");
+    const started = startProcess(launch, {
+      ...env,
+      ...(launch.secrets === undefined ? {} : { OPENFAAS_SECRETS: launch.secrets }),
+    });
+    if (started.pid !== undefined) tools.leftovers.remember(id, started.pid);
+    return started;
+  }
+
+  async function probe(): Promise<string | undefined> {
+    const started = await begun.catch((error: unknown) => describe(error));
+    if (typeof started === "string") return started;
+    const { path, initialDelayMs } = readProbeSettings(deployment);
+    const reason = await awaitHealthy(
+      {
+        isListening: () => lockSocket(folder),
+        ask: () => askHealth(join(folder, SOCKET_PATH), path),
+        signal: gone.signal,
+      },
+      { initialDelayMs, settleMs: settings.settleMs, deadlineMs: settings.healthDeadlineMs },
+    );
+    return gone.signal.aborted ? await ended : reason;
+  }
+
+  async function end(): Promise<string> {
+    const reason = await begun.then(follow, (error: unknown) => describe(error));
+    gone.abort();
+    tools.leftovers.forget(id);
+    await rm(folder, { recursive: true, force: true }).catch((error: unknown) =>
+      tools.log.error("replica-folder-not-removed", { instance, error: describe(error) }),
+    );
+    slots.free(slot);
+    return reason;
+  }
+
+  async function follow(started: StartedProcess): Promise<string> {
+    const outputs = started.output.map(copyToLog);
+    const reason = formatExit(await started.ended);
+    gone.abort();
+    started.killRest();
+    // Output is read to its end, unless something that escaped still holds it open.
+    await Promise.race([Promise.all(outputs), sleep(1_000)]);
+    return reason;
+  }
+
+  async function copyToLog(output: Readable): Promise<void> {
+    const splitter = createLineSplitter();
+    try {
+      for await (const chunk of output) await appendAll(splitter.push(chunk));
+      await appendAll(splitter.end());
+    } catch (error) {
+      tools.log.error("function-log-lost", { instance, error: describe(error) });
+      output.resume();
+    }
+  }
+
+  async function appendAll(lines: readonly string[]): Promise<void> {
+    if (lines.length > 0) await append(instance, lines);
+  }
+}

@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process";
+import { Duplex, type Readable } from "node:stream";
+import { packEnvironment } from "./environment.ts";
+
+/** A program to start, with its paths as the program sees them. */
+export type Launch = {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly home: string;
+  readonly tmp: string;
+  /** Where the secrets are, when that is not `/var/openfaas/secrets`. */
+  readonly secrets?: string;
+  /** True when `sandbox/enter.sh` starts it: the environment is sent over file descriptor 3. */
+  readonly enters: boolean;
+};
+
+export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+export type StartedProcess = {
+  /** What it prints: standard output and standard error. */
+  readonly output: readonly Readable[];
+  /** The outermost process, whose death ends all of it; absent when it could not be started. */
+  readonly pid: number | undefined;
+  /** Resolves once, when the process is gone; never rejects. */
+  readonly ended: Promise<Exit>;
+  /** Signal the function: SIGTERM asks it to finish, SIGKILL ends it and its children. */
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+  /** After the end: kill children that outlived the function. */
+  killRest(): void;
+};
+
+/** `PATH` of the platform's own helpers; a deployment never has a say in it. */
+export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Start a program with exactly this environment, in a process group of its own. */
+export function startProcess(
+  launch: Launch,
+  env: Readonly<Record<string, string>>,
+): StartedProcess {
+  const child = spawn(launch.file, launch.args, {
+    cwd: launch.cwd,
+    env: launch.enters ? { PATH: SYSTEM_PATH } : env,
+    stdio: ["ignore", "pipe", "pipe", launch.enters ? "pipe" : "ignore"],
+    detached: true,
+  });
+  const ended = new Promise<Exit>((resolve) => {
+    child.once("error", () => resolve({ code: 127, signal: null }));
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  const channel = child.stdio[3];
+  const inner = channel instanceof Duplex ? sendEnvironment(channel, env) : () => undefined;
+
+  return {
+    output: [child.stdout, child.stderr].filter((stream) => stream !== null),
+    killRest() {
+      // With a PID namespace the kernel has done it.
+      if (!launch.enters && child.pid !== undefined) killOne(-child.pid, "SIGKILL");
+    },
+    pid: child.pid,
+    ended,
+    kill(signal) {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      if (!launch.enters) return killOne(-child.pid, signal);
+      const first = inner();
+      if (first !== undefined) killOne(first, signal);
+      // `unshare` ignores SIGTERM, and killing it takes the replica's whole world along.
+      if (signal === "SIGKILL") killOne(child.pid, signal);
+    },
+  };
+}
+
+/** Send the environment and return what reads the inner process id, once it was reported. */
+function sendEnvironment(
+  channel: Duplex,
+  env: Readonly<Record<string, string>>,
+): () => number | undefined {
+  let reported = "";
+  // A replica that dies early closes the channel; its exit tells the story.
+  channel.on("error", () => {});
+  channel.setEncoding("utf8").on("data", (text: string) => {
+    reported += text;
+  });
+  channel.end(packEnvironment(env));
+  return () => (/^\d+\n/.test(reported) ? Number.parseInt(reported, 10) : undefined);
+}
+
+function killOne(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Gone already, which is what was wanted.
+  }
+}
+
+/** `exited with code 1`, `was killed by SIGKILL`. */
+export function formatExit({ code, signal }: Exit): string {
+  return signal === null ? `exited with code ${code ?? "unknown"}` : `was killed by ${signal}`;
+}

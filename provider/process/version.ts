@@ -1,0 +1,201 @@
+import type { Endpoint } from "#provider/provider.ts";
+import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
+import type { FunctionLog } from "./function-log.ts";
+import type { Release } from "./function-record.ts";
+import { type Replica, type ReplicaTools, startReplica } from "./replica.ts";
+import type { Turns } from "./turns.ts";
+
+export type VersionTools = ReplicaTools & {
+  /** Bounds how many replicas start at once. */
+  readonly starts: Turns;
+  readonly functionLog: Pick<FunctionLog, "append" | "tail">;
+  /** Longest time a replica has to finish its requests. */
+  readonly drainMs: number;
+  /** The endpoints may have changed. */
+  changed(): void;
+  /** A serving replica died. */
+  died(): void;
+};
+
+/** Why a version did not become healthy, and the last lines it printed. */
+export type StartFailure = { readonly reason: string; readonly logTail: string };
+
+/** The replicas of one release. */
+export type Version = {
+  readonly release: Release;
+  /** Start `count` replicas; `undefined` once all are healthy. The first failure decides. */
+  start(count: number): Promise<StartFailure | undefined>;
+  /** Keep `wanted` replicas running from now on; resolves when those just started have settled. */
+  serve(wanted: number): Promise<void>;
+  endpoints(): Endpoint[];
+  /** Why a replica is missing, while one is. */
+  problem(): string | undefined;
+  /** How many replicas died since the version was started. */
+  deaths(): number;
+  refreshSecret(name: string, value: Uint8Array): Promise<void>;
+  /** End for good: finish requests, within `drainMs` where that is shorter. */
+  drain(drainMs?: number): Promise<void>;
+  kill(): Promise<void>;
+};
+
+type Member = { readonly replica: Replica; healthySince?: number };
+
+/** Lines of a failed replica that are told to whoever deployed it. */
+const TAIL_LINES = 20;
+
+export function createVersion(tools: VersionTools, release: Release): Version {
+  const { settings, functionLog } = tools;
+  const members = new Set<Member>();
+  const leaving = new Set<Promise<void>>();
+  let phase: "starting" | "serving" | "stopped" = "starting";
+  let wanted = 0;
+  let queued = 0;
+  let failures = 0;
+  let deaths = 0;
+  let problem: string | undefined;
+  let retry: NodeJS.Timeout | undefined;
+
+  return {
+    release,
+    async start(count) {
+      const failure = await findFailure(Array.from({ length: count }, launch));
+      if (failure !== undefined || deaths === 0) return failure;
+      return { reason: problem ?? "died after its probe", logTail: "" };
+    },
+    async serve(count) {
+      phase = "serving";
+      wanted = count;
+      await reconcile();
+    },
+    endpoints: () => [...members].filter(isHealthy).map(({ replica }) => replica.endpoint),
+    problem: () => problem,
+    deaths: () => deaths,
+    async refreshSecret(name, value) {
+      await Promise.all([...members].map(({ replica }) => replica.refreshSecret(name, value)));
+    },
+    drain: (drainMs = tools.drainMs) => stop((member) => leave(member, drainMs)),
+    kill: () => stop(({ replica }) => replica.kill()),
+  };
+
+  /** Start one replica and wait for its probe. */
+  async function launch(): Promise<StartFailure | undefined> {
+    queued++;
+    return tools.starts(async () => {
+      queued--;
+      if (phase === "stopped") return { reason: "was stopped while starting", logTail: "" };
+      if (phase === "serving" && members.size >= wanted) return undefined;
+      const member: Member = {
+        replica: startReplica(tools, release.deployment, functionLog.append),
+      };
+      members.add(member);
+      const reason = await member.replica.healthy;
+      return reason === undefined ? welcome(member) : dismiss(member, reason);
+    });
+  }
+
+  function welcome(member: Member): undefined {
+    member.healthySince = performance.now();
+    problem = undefined;
+    void member.replica.ended.then((how) => bury(member, how));
+    if (members.has(member)) tools.changed();
+  }
+
+  async function dismiss(member: Member, reason: string): Promise<StartFailure> {
+    await member.replica.kill();
+    const { instance } = member.replica;
+    const logTail = await readTail(instance);
+    if (members.delete(member)) noteDeath(instance, reason, 0);
+    return { reason: `replica ${instance} ${reason}`, logTail };
+  }
+
+  function bury(member: Member, how: string): void {
+    // One that was taken out before is meant to end.
+    if (!members.delete(member)) return;
+    deaths++;
+    noteDeath(member.replica.instance, how, performance.now() - (member.healthySince ?? 0));
+    tools.changed();
+    if (phase === "serving") tools.died();
+  }
+
+  function noteDeath(instance: string, how: string, livedMs: number): void {
+    failures = livedMs > settings.watchMs ? 1 : failures + 1;
+    problem = `replica ${instance} ${how}`;
+    if (phase !== "serving") return;
+    const delayMs = decideRestartDelay(failures, settings.restartMs, settings.restartMaxMs);
+    tools.log.warn("replica-died", { instance, reason: how, restart_ms: delayMs });
+    say(instance, `[platform] ${how}; starting another in ${delayMs} ms`);
+    retry ??= setTimeout(() => {
+      retry = undefined;
+      void reconcile();
+    }, delayMs);
+  }
+
+  async function reconcile(): Promise<void> {
+    if (phase !== "serving") return;
+    const views = [...members].map((member) => ({
+      id: member.replica.instance,
+      healthy: isHealthy(member),
+    }));
+    const { start, stop: excess } = decideReplicas(wanted, views);
+    for (const member of members)
+      if (excess.includes(member.replica.instance)) {
+        members.delete(member);
+        track(leave(member, tools.drainMs));
+      }
+    if (excess.length > 0) tools.changed();
+    // While a restart waits its turn, it starts what is missing.
+    const missing = retry === undefined ? Math.max(0, start - queued) : 0;
+    await Promise.all(Array.from({ length: missing }, launch));
+  }
+
+  async function stop(end: (member: Member) => Promise<void>): Promise<void> {
+    phase = "stopped";
+    clearTimeout(retry);
+    const last = [...members];
+    members.clear();
+    for (const member of last) track(end(member));
+    await Promise.all(leaving);
+  }
+
+  /** One that never served has nothing to finish. */
+  function leave({ replica, healthySince }: Member, drainMs: number): Promise<void> {
+    if (healthySince === undefined) return replica.kill();
+    return replica.drain(Math.min(settings.graceMs, drainMs), drainMs);
+  }
+
+  function track(end: Promise<void>): void {
+    leaving.add(end);
+    void end.finally(() => leaving.delete(end));
+  }
+
+  function say(instance: string, text: string): void {
+    functionLog.append(instance, [text]).catch(noteLostLog);
+  }
+
+  async function readTail(instance: string): Promise<string> {
+    const lines = await functionLog.tail(instance, TAIL_LINES).catch((error: unknown) => {
+      noteLostLog(error);
+      return [];
+    });
+    return lines.join("\n");
+  }
+
+  function noteLostLog(error: unknown): void {
+    tools.log.error("function-log-lost", { error: String(error) });
+  }
+}
+
+function isHealthy({ healthySince }: Member): boolean {
+  return healthySince !== undefined;
+}
+
+/** The first failure as soon as there is one, `undefined` when all went well. */
+function findFailure(
+  launches: readonly Promise<StartFailure | undefined>[],
+): Promise<StartFailure | undefined> {
+  return new Promise((resolve, reject) => {
+    for (const launch of launches)
+      launch.then((failure) => failure !== undefined && resolve(failure), reject);
+    Promise.all(launches).then(() => resolve(undefined), reject);
+  });
+}
