@@ -82,7 +82,7 @@ function decidePush(push: PushEvent): EventDecision {
     reason: "",
     about: {
       ownerLogin: push.owner.login,
-      repository: push.repository.name,
+      repository: push.repository.fullName,
       ref: push.ref,
       sha: push.sha,
     },
@@ -123,7 +123,7 @@ function decideRepository(scm: Scm, body: unknown, now: number): EventDecision {
   const parsed = repositoryEvent.safeParse(body);
   if (!parsed.success) throw unreadable("repository", parsed.error);
   const { repository, changes } = parsed.data;
-  const about = { ownerLogin: repository.owner.login, repository: repository.name };
+  const about = { ownerLogin: repository.owner.login, repository: repository.full_name };
   const from = changes?.owner?.from.user ?? changes?.owner?.from.organization;
 
   if (parsed.data.action === "deleted")
@@ -143,7 +143,7 @@ function ignore(event: string, body: unknown): EventDecision {
     about:
       repository === undefined
         ? {}
-        : { ownerLogin: repository.owner.login, repository: repository.name },
+        : { ownerLogin: repository.owner.login, repository: repository.full_name },
     reason:
       event === "ping"
         ? "ping received: the webhook is set up"

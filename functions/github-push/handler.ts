@@ -19,7 +19,7 @@ export type Tools = {
     | "acceptPush"
     | "recordDelivery"
     | "findDelivery"
-    | "findRepository"
+    | "recordRepository"
     | "listStatuses"
     | "wantStatus"
   >;
@@ -66,29 +66,29 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
   }
 
   function skip(
-    { scm, key, push }: Received,
+    received: Received,
     { reason, skipped }: BuildDecision & { build: false },
     log: Log,
   ): Response {
+    const { key, push } = received;
     const about = { owner: push.owner.login, repository: push.repository.name };
     const isFirst = ledger.recordDelivery(toDelivery(key, push, reason, now()));
     log.info("build-skipped", { ...about, key, sha: push.sha, reason });
     if (isFirst) {
-      if (skipped) showSkipped(`${scm}:${push.repository.id}`, push, reason);
+      if (skipped) showSkipped(received, reason);
       audit(reason, about, log);
     }
     return Response.json({ queued: false, reason: ledger.findDelivery(key)?.reason ?? reason });
   }
 
-  /** Only where the ledger knows the repository, and never over what a build of the commit said. */
-  function showSkipped(repositoryId: string, push: PushEvent, reason: string): void {
-    if (ledger.findRepository(repositoryId) === undefined) return;
-    const shown = ledger.listStatuses(repositoryId, push.sha);
+  /** Never over what a build of the same commit said. */
+  function showSkipped({ scm, push }: Received, reason: string): void {
+    const { repository } = toAcceptPush(scm, push, push.name, config.urls);
+    ledger.recordRepository(repository);
+    const shown = ledger.listStatuses(repository.id, push.sha);
     if (shown.some(({ context }) => context === STACK_CONTEXT)) return;
-    ledger.wantStatus(repositoryId, push.sha, {
-      ...stackStatus("success", reason, push.repository.url),
-      skipped: true,
-    });
+    const status = stackStatus("success", reason, push.repository.url);
+    ledger.wantStatus(repository.id, push.sha, { ...status, skipped: true });
   }
 }
 
@@ -111,7 +111,7 @@ function toDelivery(key: string, push: PushEvent, reason: string, receivedAt: nu
     reason,
     status: 200,
     ownerLogin: push.owner.login,
-    repository: push.repository.name,
+    repository: push.repository.fullName,
     ref: push.ref,
     sha: push.sha,
   };

@@ -3,7 +3,6 @@ import type { InstallationClient } from "#sdk/github-app.ts";
 import { STACK_CONTEXT } from "#sdk/stack-status.ts";
 import { splitName } from "./commit-status.ts";
 import { formatLogText } from "./format-log-text.ts";
-import { shorten } from "./shorten.ts";
 
 type Conclusion = "success" | "failure" | "cancelled" | "skipped";
 
@@ -82,7 +81,7 @@ async function findCheckRun(
 
 function toCheckRun({ status, build, log }: CheckRunFacts) {
   const conclusion = conclusionOf(status, build);
-  const description = shorten(status.description);
+  const description = status.description;
   const text = formatLogText(log);
   return {
     name: status.context,

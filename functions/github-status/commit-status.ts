@@ -1,6 +1,5 @@
 import type { Repository, WantedStatus } from "#ledger/types.ts";
 import type { InstallationClient } from "#sdk/github-app.ts";
-import { shorten } from "./shorten.ts";
 
 /** POST one commit status; GitHub keeps every one and shows the newest of a context. */
 export async function sendCommitStatus(
@@ -14,7 +13,7 @@ export async function sendCommitStatus(
     sha,
     state: status.state,
     context: status.context,
-    description: shorten(status.description),
+    description: status.description,
     target_url: status.targetUrl,
   });
 }

@@ -5,7 +5,6 @@ import type { Log } from "#sdk/log.ts";
 import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
 import { readCommitStatuses } from "./commit-status.ts";
 import { type Sender, scmOf } from "./sender.ts";
-import { shorten } from "./shorten.ts";
 
 export type CorrectTools = {
   readonly ledger: Pick<Ledger, "listBuilds" | "listStatuses" | "findRepository">;
@@ -70,7 +69,7 @@ async function findWrong(
   const shown = await readCommitStatuses(client, repository, sha);
   return sent.filter(({ context, state, description, skipped }) => {
     const there = shown.get(context);
-    return !skipped && (there?.state !== state || there.description !== shorten(description));
+    return !skipped && (there?.state !== state || there.description !== description);
   });
 }
 
