@@ -179,7 +179,8 @@ async function setUp(
   }
 
   async function status(callId: string): Promise<CallStatus> {
-    return (await answer(new Request(`http://queue/async-status/${callId}`))).json();
+    const response = await answer(new Request(`http://queue/async-status/${callId}`));
+    return (await response.json()) as CallStatus;
   }
 
   async function until(seen: () => boolean | Promise<boolean>, deadlineMs = 10_000): Promise<void> {

@@ -20,6 +20,8 @@ const INSPECT_LIMIT = 1_000;
 /** Dead letters kept of each queue. */
 const DEAD_LIMIT = 1_000;
 const PAGE = 100;
+/** More often than anything happens, and still a Postgres integer. */
+const NEVER = 1_000_000_000;
 
 export type QueueTools = {
   /** The store of a private backend is in `<dataFolder>/queue`. */
@@ -151,7 +153,7 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
       lockDuration: settings.lockMs,
       stalledInterval: settings.stalledCheckMs,
       // A worker that dies is not the call's fault: it never counts against the call.
-      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      maxStalledCount: NEVER,
       runRetryDelay: 250,
       removeOnComplete: { age: settings.keepDoneMs / 1_000, count: 10_000 },
       removeOnFail: { age: settings.keepDeadMs / 1_000, count: DEAD_LIMIT },

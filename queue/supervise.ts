@@ -32,6 +32,8 @@ export type Program = {
 export type Supervised = {
   /** Its pid now, for tests and people. */
   pid(): number | undefined;
+  /** SIGKILL it; its keeper starts it again. */
+  restart(): void;
   /** SIGTERM, then SIGKILL. */
   stop(): Promise<void>;
 };
@@ -45,6 +47,7 @@ export async function supervise(program: Program, log: Log): Promise<Supervised>
 
   return {
     pid: () => child.pid,
+    restart: () => void child.kill("SIGKILL"),
     async stop() {
       stopping = true;
       child.stdin?.end();

@@ -9,14 +9,17 @@ export type CallJob = Job<unknown, Settled>;
 /** What the room uses of BullMQ's Queue, whatever stores the jobs. */
 export type JobQueue = Pick<
   Queue<unknown, Settled>,
-  "add" | "getJob" | "getJobs" | "waitUntilReady" | "close"
+  "add" | "getJob" | "getJobs" | "obliterate" | "waitUntilReady" | "close"
 >;
 
 /** What the room uses of BullMQ's Worker. */
-export type JobWorker = Pick<
-  Worker<unknown, Settled>,
-  "on" | "run" | "cancelJob" | "cancelAllJobs" | "close"
->;
+export type JobWorker = Pick<Worker, "run" | "cancelJob" | "cancelAllJobs" | "close"> & {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "stalled", listener: (jobId: string) => void): unknown;
+  on(event: "drained", listener: () => void): unknown;
+  on(event: "completed", listener: (job: CallJob) => void): unknown;
+  on(event: "failed", listener: (job: CallJob | undefined) => void): unknown;
+};
 
 /** Where jobs are kept; each passes `queue.contract.ts`. */
 export type Backend = {
@@ -36,4 +39,10 @@ export type Backend = {
   releaseLocks(name: QueueName): Promise<void>;
   /** Close connections and end the server when it is ours. */
   close(): Promise<void>;
+};
+
+/** A store whose server is our own child process. */
+export type PrivateBackend = Backend & {
+  /** Process id of the server now. */
+  pid(): number | undefined;
 };

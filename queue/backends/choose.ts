@@ -1,6 +1,7 @@
 import type { Log } from "#sdk/log.ts";
 import { findProgram, STANDARD_PATH } from "../supervise.ts";
 import type { Backend } from "./backend.ts";
+import { startEmbedded } from "./embedded.ts";
 import { startPrivateRedis } from "./private-redis.ts";
 import { connectRedis } from "./redis.ts";
 
@@ -18,8 +19,9 @@ export async function chooseBackend(tools: ChooseTools): Promise<Backend> {
   const { redisUrl, log } = tools;
   if (redisUrl !== undefined && redisUrl !== "") return connectRedis(parseTarget(redisUrl), log);
   const program = findProgram("redis-server", tools.path ?? STANDARD_PATH);
-  if (program === undefined) throw new Error("redis-server is not on the PATH");
-  return startPrivateRedis({ ...tools, program }, log);
+  return program === undefined
+    ? startEmbedded(tools, log)
+    : startPrivateRedis({ ...tools, program }, log);
 }
 
 function parseTarget(url: string): { url: string } | { socketPath: string } {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Log } from "#sdk/log.ts";
 import { socketIn } from "../socket-in.ts";
 import { supervise } from "../supervise.ts";
-import type { Backend } from "./backend.ts";
+import type { PrivateBackend } from "./backend.ts";
 import { connectOwnRedis } from "./redis.ts";
 
 export type PrivateRedisOptions = {
@@ -11,11 +11,6 @@ export type PrivateRedisOptions = {
   readonly program: string;
   readonly dataFolder: string;
   readonly runFolder: string;
-};
-
-export type PrivateBackend = Backend & {
-  /** Process id of the server now. */
-  pid(): number | undefined;
 };
 
 /** A redis-server of our own, on a Unix socket that only this user reaches, in `<data>/queue/redis`. */
