@@ -39,10 +39,20 @@ export type EnvReader = {
   readonly settings: readonly Setting[];
 };
 
+const settingsOf = new WeakMap<Env, Setting[]>();
+
+/** Everything that any room has read from this very environment object, by name. */
+export function listSettings(env: Env): readonly Setting[] {
+  const byName = new Map((settingsOf.get(env) ?? []).map((setting) => [setting.name, setting]));
+  return [...byName.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
 /** Read typed values from an environment and collect what is wrong with them. */
 export function readEnv(env: Env): EnvReader {
   const problems: string[] = [];
   const settings: Setting[] = [];
+  const shared = settingsOf.get(env) ?? [];
+  settingsOf.set(env, shared);
 
   function read<T>(
     name: string,
@@ -57,13 +67,15 @@ export function readEnv(env: Env): EnvReader {
       problems.push(`${name} is not set; add it under "environment" in gateway_config.yml`);
       return undefined as T;
     }
-    settings.push({
+    const setting: Setting = {
       name,
       value: text,
       source: given === undefined ? "default" : "environment",
       ...(unit === undefined ? {} : { unit }),
       ...(fallback === undefined ? {} : { fallback }),
-    });
+    };
+    settings.push(setting);
+    shared.push(setting);
     const value = parse(text);
     if (value === undefined)
       problems.push(`${name} is ${JSON.stringify(text)}; expected ${expected}`);

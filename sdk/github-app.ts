@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { App } from "@octokit/app";
 import { Octokit } from "@octokit/core";
+import { z } from "zod";
 import { HttpError } from "#sdk/errors.ts";
 
 /** A GitHub, or what speaks like one, and our App on it. */
@@ -16,6 +17,8 @@ export type GithubSource = {
 export type GithubApps = {
   /** A client that acts as our App's installation; its tokens are made on demand and cached. */
   installation(scm: string, installationId: number): Promise<InstallationClient>;
+  /** A token that reads the installation's repositories, cached until it is about to expire. */
+  installationToken(scm: string, installationId: number): Promise<string>;
   /** The App's own id on a source, as check runs name it. */
   appId(scm: string): number | undefined;
 };
@@ -31,6 +34,7 @@ type Options = {
 
 /** The version of GitHub's REST API that this code was written against. */
 const API_VERSION = "2022-11-28";
+const tokenAnswer = z.object({ token: z.string().min(1) });
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** One App client per source; throws when a private key cannot be read. */
@@ -44,19 +48,26 @@ export function createGithubApps({
   );
 
   return {
-    async installation(scm, installationId) {
-      const app = apps.get(scm);
-      if (app === undefined)
-        throw new HttpError(422, "no-app", `No GitHub App is configured for ${scm}.`);
-      if (installationId === 0)
-        throw new HttpError(422, "no-installation", "The delivery named no App installation.");
-      return app.getInstallationOctokit(installationId);
+    installation: open,
+    async installationToken(scm, installationId) {
+      const client = await open(scm, installationId);
+      const { token } = tokenAnswer.parse(await client.auth({ type: "installation" }));
+      return token;
     },
     appId(scm) {
       const source = sources.find((one) => one.scm === scm);
       return source === undefined ? undefined : Number(source.appId);
     },
   };
+
+  async function open(scm: string, installationId: number): Promise<Octokit> {
+    const app = apps.get(scm);
+    if (app === undefined)
+      throw new HttpError(422, "no-app", `No GitHub App is configured for ${scm}.`);
+    if (installationId === 0)
+      throw new HttpError(422, "no-installation", "The delivery named no App installation.");
+    return app.getInstallationOctokit(installationId);
+  }
 }
 
 function createApp(source: GithubSource, fetch: typeof globalThis.fetch) {

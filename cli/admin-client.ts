@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Agent, fetch, type Response } from "undici";
+import { z } from "zod";
+import { describe } from "#sdk/errors.ts";
+
+/** What a running platform writes into its data folder, so that commands find it. */
+const RUNNING = z.object({ pid: z.number().int(), url: z.string(), socket: z.string() });
+export type Running = z.infer<typeof RUNNING>;
+
+/** The file of `Running` below a data folder. */
+export function runningFile(dataFolder: string): string {
+  return join(dataFolder, "run", "running.json");
+}
+
+export type AdminClient = {
+  readonly running: Running;
+  /** The parsed JSON answer; a refusal becomes an Error with its message. */
+  get<T>(path: string, schema: z.ZodType<T>): Promise<T>;
+  post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>;
+  /** Lines of a streamed answer as they come. */
+  lines(path: string, signal?: AbortSignal): AsyncIterable<string>;
+};
+
+/** Talk to the platform that runs on a data folder; an Error says how to start one when none does. */
+export async function connectAdmin(dataFolder: string): Promise<AdminClient> {
+  const running = await findRunning(dataFolder);
+  const dispatcher = new Agent({
+    connect: { socketPath: running.socket },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+
+  return {
+    running,
+    get: async (path, schema) => schema.parse(await (await send(path)).json()),
+    post: async (path, body, schema) =>
+      schema.parse(await (await send(path, { method: "POST", body: JSON.stringify(body) })).json()),
+    async *lines(path, signal) {
+      const response = await send(path, signal === undefined ? {} : { signal });
+      let rest = "";
+      for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        const parts = (rest + chunk).split("\n");
+        rest = parts.pop() ?? "";
+        yield* parts;
+      }
+      if (rest !== "") yield rest;
+    },
+  };
+
+  async function send(
+    path: string,
+    init: { method?: string; body?: string; signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    const response = await fetch(`http://admin${path}`, { ...init, dispatcher }).catch(
+      (error: unknown) => {
+        throw new Error(
+          `The platform on ${dataFolder} does not answer (${describe(error)}); is it stopping? Start it with: ./ofc up`,
+        );
+      },
+    );
+    if (response.ok) return response;
+    const answer = z
+      .object({ message: z.string() })
+      .safeParse(await response.json().catch(() => undefined));
+    throw new Error(
+      answer.success ? answer.data.message : `The platform answered ${response.status} to ${path}.`,
+    );
+  }
+}
+
+async function findRunning(dataFolder: string): Promise<Running> {
+  const text = await readFile(runningFile(dataFolder), "utf8").catch(() => undefined);
+  const running = text === undefined ? undefined : RUNNING.safeParse(JSON.parse(text)).data;
+  if (running === undefined || !isAlive(running.pid)) {
+    throw new Error(
+      `No platform runs on ${dataFolder}. Start one with: ./ofc up (or name its folder with --data DIR)`,
+    );
+  }
+  return running;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

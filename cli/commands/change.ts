@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { connectAdmin } from "../admin-client.ts";
+import { type CommandContext, textArgument } from "../context.ts";
+import { BUILD } from "../views.ts";
+
+/** Stop a build that is not yet deploying. */
+export async function cancel(context: CommandContext): Promise<void> {
+  const admin = await connectAdmin(context.options.data);
+  const build = await admin.post(
+    `/builds/${encodeURIComponent(textArgument(context))}/cancel`,
+    {},
+    BUILD,
+  );
+  print(
+    context,
+    build,
+    `Build ${build.id} of ${build.repository}@${build.sha.slice(0, 7)} is cancelled.`,
+  );
+}
+
+/** Deploy the newest commit of a function's repository again. */
+export async function redeploy(context: CommandContext): Promise<void> {
+  const admin = await connectAdmin(context.options.data);
+  const answer = await admin.post(
+    "/redeploy",
+    { target: textArgument(context) },
+    z.object({ build: z.string(), sha: z.string() }),
+  );
+  print(
+    context,
+    answer,
+    `Build ${answer.build} deploys ${answer.sha.slice(0, 7)} again; ./ofc builds --id ${answer.build} follows it.`,
+  );
+}
+
+/** Stop and forget functions. */
+export async function remove(context: CommandContext): Promise<void> {
+  const admin = await connectAdmin(context.options.data);
+  const answer = await admin.post(
+    "/remove",
+    { target: textArgument(context) },
+    z.object({ removed: z.array(z.string()) }),
+  );
+  print(context, answer, `Removed ${answer.removed.join(", ")}.`);
+}
+
+function print({ terminal, options }: CommandContext, answer: unknown, words: string): void {
+  if (options.json) terminal.json(answer);
+  else terminal.line(words);
+}

@@ -1,0 +1,68 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CommandContext } from "../context.ts";
+import { pushFolder } from "../git/push-folder.ts";
+import type { Platform } from "../platform/start-platform.ts";
+import { runUntilSignal, startFor } from "./up.ts";
+
+/** `up`, then a push of examples/shop and a call of each of its functions; stays up. */
+export async function demo(context: CommandContext): Promise<void> {
+  const platform = await startFor(context);
+  try {
+    await pushShop(context, platform);
+  } catch (error) {
+    await platform.close();
+    throw error;
+  }
+  await runUntilSignal(context, platform);
+}
+
+async function pushShop({ project, terminal }: CommandContext, platform: Platform): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "ofc-demo-"));
+  try {
+    await cp(join(project, "examples/shop"), folder, { recursive: true });
+    terminal.line();
+    terminal.line(terminal.bold("git push http://demo:<token>@…/git/demo/shop.git main"));
+    const { ok, output } = await pushFolder(
+      folder,
+      platform.url,
+      "shop",
+      platform.createToken("demo"),
+      (line) => terminal.line(`  ${line}`),
+    );
+    if (!ok) throw new Error(`The push of examples/shop failed:\n${output}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  terminal.line();
+  for (const [name, init] of CALLS) {
+    const url = new URL(`function/demo-${name}`, platform.url);
+    terminal.line(
+      terminal.bold(`curl ${url.href}${init.body === undefined ? "" : ` -d '${init.body}'`}`),
+    );
+    const response = await fetch(url, init);
+    const text = (await response.text()).trimEnd();
+    if (!response.ok) throw new Error(`demo-${name} answered ${response.status}: ${text}`);
+    for (const line of text.split("\n")) terminal.line(`  ${line}`);
+  }
+  terminal.line();
+  terminal.line("Your turn, in another terminal:");
+  terminal.line(terminal.bold("  ./ofc token alice"));
+}
+
+const CALLS = [
+  [
+    "cart",
+    {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"items":[{"name":"tea","price":4.5,"quantity":2}]}',
+    },
+  ],
+  ["banner", { method: "POST", body: "it is live" }],
+] as const satisfies readonly (readonly [
+  string,
+  { method: string; body?: string; headers?: Record<string, string> },
+])[];

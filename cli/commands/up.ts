@@ -1,0 +1,39 @@
+import { once } from "node:events";
+import { createLog } from "#sdk/log.ts";
+import type { CommandContext } from "../context.ts";
+import { type Platform, startPlatform } from "../platform/start-platform.ts";
+
+/** Longest stop, in milliseconds; what still runs then is cut. */
+const STOP_LIMIT_MS = 9_500;
+
+/** Run the platform in the foreground. */
+export async function up(context: CommandContext): Promise<void> {
+  await runUntilSignal(context, await startFor(context));
+}
+
+export function startFor({ project, options, env, terminal }: CommandContext): Promise<Platform> {
+  return startPlatform({
+    project,
+    dataFolder: options.data,
+    port: options.port,
+    engine: options.engine,
+    environment: env,
+    say: (text) => terminal.line(text),
+    log: createLog((line) => void process.stderr.write(line)),
+  });
+}
+
+/** Say `ready`, wait for SIGTERM or SIGINT, drain and stop; a second signal does not wait. */
+export async function runUntilSignal(
+  { terminal }: CommandContext,
+  platform: Platform,
+): Promise<void> {
+  terminal.line(`ready ${platform.url.replace(/\/$/, "")}`);
+  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+
+  terminal.line("Stopping …");
+  const limit = setTimeout(() => process.exit(1), STOP_LIMIT_MS);
+  process.once("SIGINT", () => process.exit(1));
+  await platform.close();
+  clearTimeout(limit);
+}

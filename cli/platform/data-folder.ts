@@ -1,0 +1,129 @@
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { writeDurably } from "#sdk/durable-file.ts";
+import { errorCode } from "#sdk/errors.ts";
+
+/** Version of the data folder's layout that this release reads and writes. */
+const FORMAT = 1;
+/** A Unix socket's path holds 107 bytes; the longest name below the run folder needs about 40. */
+const RUN_FOLDER_LIMIT = 66;
+
+export type DataFolder = {
+  readonly path: string;
+  readonly secrets: string;
+  /** Unix sockets; below the data folder unless its path is too long for them. */
+  readonly run: string;
+  /** True when this start made the folder. */
+  readonly fresh: boolean;
+  /** Let go of the lock. */
+  unlock(): void;
+};
+
+/**
+ * Open the data folder for the life of the platform: lock it, check its format, make what is missing.
+ * A second platform on the same folder, or a newer format, is refused with a sentence.
+ */
+export async function openDataFolder(path: string): Promise<DataFolder> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const unlock = lock(path);
+  try {
+    const fresh = await checkFormat(path);
+    const run = runFolderOf(path);
+    for (const folder of ["secrets", "run", "objects", "git", "artifacts", "engine"]) {
+      await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
+    }
+    await mkdir(run, { recursive: true, mode: 0o700 });
+    await refuseForeignFolder(run);
+    await makeSecrets(join(path, "secrets"));
+    return { path, secrets: join(path, "secrets"), run, fresh, unlock };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Where the sockets of the platform on this data folder are. */
+export function runFolderOf(path: string): string {
+  const inside = join(path, "run");
+  if (Buffer.byteLength(inside) <= RUN_FOLDER_LIMIT) return inside;
+  const name = createHash("sha256").update(path).digest("hex").slice(0, 12);
+  return join(tmpdir(), `ofc-${process.getuid?.() ?? 0}-${name}`);
+}
+
+/** SQLite's file lock goes with the process, however it ends; a pid file would not. */
+function lock(path: string): () => void {
+  const database = new DatabaseSync(join(path, "lock"), { timeout: 0 });
+  try {
+    database.exec(
+      "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; PRAGMA user_version = 1; COMMIT;",
+    );
+  } catch (error) {
+    database.close();
+    if (error instanceof Error && /locked/.test(error.message)) {
+      throw new Error(
+        `Another platform runs on ${path}; stop it first, or give this one its own folder with --data DIR.`,
+      );
+    }
+    throw new Error(`The data folder ${path} cannot be locked`, { cause: error });
+  }
+  return () => database.close();
+}
+
+async function checkFormat(path: string): Promise<boolean> {
+  const file = join(path, "format");
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) {
+    await writeDurably(file, `${FORMAT}\n`, 0o644);
+    return true;
+  }
+  const found = Number(text.trim());
+  if (!Number.isInteger(found) || found < 1)
+    throw new Error(`${file} holds ${JSON.stringify(text.trim())}; expected a whole number.`);
+  if (found > FORMAT) {
+    throw new Error(
+      `${path} has format ${found}, made by a newer release; this one reads up to ${FORMAT}. Upgrade, or use another --data.`,
+    );
+  }
+  return false;
+}
+
+/** Somebody else could have made the folder below the shared temp folder first. */
+async function refuseForeignFolder(path: string): Promise<void> {
+  const { uid } = await stat(path);
+  const mine = process.getuid?.();
+  if (mine !== undefined && uid !== mine)
+    throw new Error(
+      `${path} belongs to user id ${uid}, not to this one; remove it or use a shorter --data path.`,
+    );
+  await chmod(path, 0o700);
+}
+
+/** Secrets of a first start, 0600; what is there already is kept. */
+async function makeSecrets(folder: string): Promise<void> {
+  const random = () => randomBytes(32).toString("hex");
+  const makers: Readonly<Record<string, () => string>> = {
+    "basic-auth-user": () => "admin",
+    "basic-auth-password": random,
+    "payload-secret": random,
+    "github-webhook-secret": random,
+    "forge-webhook-secret": random,
+    "private-key": () =>
+      generateKeyPairSync("rsa", { modulusLength: 2048 })
+        .privateKey.export({ type: "pkcs8", format: "pem" })
+        .toString(),
+  };
+  for (const [name, make] of Object.entries(makers)) {
+    const path = join(folder, name);
+    const there = await stat(path).then(
+      ({ size }) => size > 0,
+      () => false,
+    );
+    if (!there) await writeDurably(path, `${make().trim()}\n`, 0o600);
+  }
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { Env } from "#sdk/env.ts";
+import type { Log } from "#sdk/log.ts";
+
+/** Longest wait for the gateway to listen, in milliseconds. */
+const START_LIMIT_MS = 10_000;
+
+export type GatewayChild = {
+  readonly url: string;
+  /** SIGTERM, and SIGKILL after `drainMs`. */
+  close(drainMs: number): Promise<void>;
+};
+
+/**
+ * The gateway in a process of its own, so that invocations share no event loop with the pipeline. It is
+ * started again, on the same port, when it dies.
+ */
+export async function startGateway(project: string, env: Env, log: Log): Promise<GatewayChild> {
+  let closing = false;
+  let child = await startOnce(project, env);
+  const url = child.url;
+  watch();
+
+  return {
+    url,
+    async close(drainMs) {
+      closing = true;
+      await end(child.process, drainMs);
+    },
+  };
+
+  function watch(): void {
+    child.process.once("exit", (code, signal) => {
+      if (closing) return;
+      log.error("gateway-died", { code, signal });
+      void restart();
+    });
+  }
+
+  async function restart(): Promise<void> {
+    const port = new URL(url).port;
+    for (let waitMs = 50; !closing; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        child = await startOnce(project, { ...env, port });
+        log.info("gateway-restarted", {});
+        watch();
+        return;
+      } catch (error) {
+        log.error("gateway-not-restarted", { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+    }
+  }
+}
+
+async function startOnce(
+  project: string,
+  env: Env,
+): Promise<{ readonly process: ChildProcess; readonly url: string }> {
+  const child = fork(join(project, "gateway/main.ts"), [], {
+    env: { ...env },
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    said = `${said}${chunk}`.slice(-4_096);
+    process.stderr.write(chunk);
+  });
+  const timer = AbortSignal.timeout(START_LIMIT_MS);
+  const started = await Promise.race([
+    once(child, "message", { signal: timer }).then(
+      ([message]) => message as { listening?: string },
+    ),
+    once(child, "exit").then(() => undefined),
+  ]).catch(() => undefined);
+  if (started?.listening === undefined) {
+    child.kill("SIGKILL");
+    throw new Error(explain(said, env));
+  }
+  return { process: child, url: `${started.listening.replace(/\/$/, "")}/` };
+}
+
+function explain(said: string, env: Env): string {
+  if (said.includes("EADDRINUSE"))
+    return `Port ${env.port} is in use; stop what listens there, or choose another with --port.`;
+  if (said.includes("EACCES"))
+    return `Port ${env.port} may not be used by this user; choose one above 1023 with --port.`;
+  return `The gateway did not start: ${said.trim() || `nothing was heard of it within ${START_LIMIT_MS} ms`}`;
+}
+
+async function end(child: ChildProcess, drainMs: number): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), drainMs);
+  await gone;
+  clearTimeout(timer);
+}

@@ -1,0 +1,26 @@
+import type { Env } from "#sdk/env.ts";
+import type { PayloadKey } from "#sdk/internal-signature.ts";
+import type { SocketUrls } from "./serve-room.ts";
+import type { PlatformSettings } from "./settings.ts";
+
+/** What the gateway's process reads: the platform's own variables and where its rooms are. */
+export function gatewayEnv(
+  settings: PlatformSettings,
+  secretsFolder: string,
+  key: PayloadKey,
+  sockets: SocketUrls,
+  port: number,
+): Env {
+  return {
+    ...settings.env,
+    port: String(port),
+    root_domain: settings.rootDomain,
+    secret_mount_path: secretsFolder,
+    payload_key_id: key.id,
+    functions_provider_url: sockets.provider,
+    queue_url: sockets.queue,
+    forge_url: sockets.forge,
+    builder_url: sockets.builder,
+    system_functions_url: sockets.functions,
+  };
+}

@@ -1,0 +1,80 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { type Env, readEnv } from "#sdk/env.ts";
+import { errorCode } from "#sdk/errors.ts";
+import { STRANGERS_SWITCH } from "./owner-policy.ts";
+
+const CONFIG_FILES = ["gateway_config.yml", "github.yml"] as const;
+const CONFIG_FILE = z.object({ environment: z.record(z.string(), z.string()) });
+
+/** What only the wiring needs; every room reads its own part of `env`. */
+export type PlatformSettings = {
+  /** The files' values, overridden by the process's environment, with what the machine decides. */
+  readonly env: Env;
+  readonly rootDomain: string;
+  /** First part of image references, without a trailing slash. */
+  readonly registry: string;
+  readonly strangersAllowed: boolean;
+  /** 0 while no GitHub App is configured. */
+  readonly githubAppId: number;
+  readonly githubApiUrl: string;
+  readonly githubUrl: string;
+  readonly queueBackend: "auto" | "embedded";
+  readonly redisUrl: string | undefined;
+  /** How long a worker's claim on a build lives without renewal, in milliseconds. */
+  readonly leaseMs: number;
+  /** Functions of one push that are built at once. */
+  readonly functionBuildConcurrency: number;
+  /** How long in-flight work may take when the platform stops, in milliseconds. */
+  readonly drainMs: number;
+};
+
+/** Read gateway_config.yml and github.yml of a folder, and the environment over them. */
+export async function readSettings(folder: string, environment: Env): Promise<PlatformSettings> {
+  const files = await Promise.all(CONFIG_FILES.map((name) => readConfigFile(join(folder, name))));
+  const given: Env = { ...Object.assign({}, ...files), ...environment };
+  const strangersAllowed = readEnv(given).boolean(STRANGERS_SWITCH, false);
+  const env: Env = { github_intake: String(strangersAllowed), ...given };
+  const read = readEnv(env);
+
+  return read.done({
+    env,
+    rootDomain: read.text("root_domain", "localhost").toLowerCase(),
+    registry: read.text("repository_url", "ofc.local").replace(/\/$/, ""),
+    strangersAllowed: read.boolean(STRANGERS_SWITCH, false),
+    githubAppId: read.integer("github_app_id", 0),
+    githubApiUrl: read.url("github_api_url", "https://api.github.com/"),
+    githubUrl: read.url("github_url", "https://github.com/"),
+    queueBackend: read.choice("queue_backend", ["auto", "embedded"], "auto"),
+    redisUrl: env.REDIS_URL || undefined,
+    leaseMs: read.milliseconds("build_lease", "30s"),
+    functionBuildConcurrency: read.integer("function_build_concurrency", 2, { min: 1, max: 64 }),
+    drainMs: read.milliseconds("drain_timeout", "8s"),
+  });
+}
+
+/** Where people reach the platform, unless a setting says otherwise: known once the gateway listens. */
+export function withPublicUrls(settings: PlatformSettings, gatewayUrl: string): PlatformSettings {
+  const { host } = new URL(gatewayUrl);
+  const port = host.includes(":") ? host.slice(host.lastIndexOf(":")) : "";
+  return {
+    ...settings,
+    env: {
+      gateway_public_url: gatewayUrl,
+      gateway_pretty_url: `http://user.${settings.rootDomain}${port}/function/`,
+      ...settings.env,
+    },
+  };
+}
+
+async function readConfigFile(path: string): Promise<Record<string, string>> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return "environment: {}";
+    throw error;
+  });
+  const parsed = CONFIG_FILE.safeParse(parse(text, { schema: "failsafe" }));
+  if (!parsed.success) throw new Error(`${path} is not usable: ${z.prettifyError(parsed.error)}`);
+  return parsed.data.environment;
+}

@@ -1,0 +1,30 @@
+import { z } from "zod";
+
+/** What the admin socket answers, as the commands read it. */
+export const FUNCTIONS = z.array(
+  z.object({
+    name: z.string(),
+    repository: z.string(),
+    sha: z.string(),
+    replicas: z.number(),
+    availableReplicas: z.number(),
+    invocations: z.number(),
+    deployedAt: z.number(),
+    url: z.string(),
+  }),
+);
+
+export const BUILD = z.object({
+  id: z.string(),
+  repository: z.string(),
+  branch: z.string(),
+  sha: z.string(),
+  generation: z.number(),
+  state: z.string(),
+  reason: z.string(),
+  acceptedAt: z.number(),
+  endedAt: z.number().optional(),
+  functions: z.array(z.string()),
+});
+export const BUILDS = z.array(BUILD);
+export type BuildView = z.infer<typeof BUILD>;

@@ -1,0 +1,26 @@
+import type { Handler } from "#sdk/answer.ts";
+import { HttpError } from "#sdk/errors.ts";
+import { buildFunction } from "./build-function.ts";
+import { deployStack } from "./deploy-stack.ts";
+import { findClaim } from "./find-claim.ts";
+import type { Tools } from "./tools.ts";
+
+/**
+ * Two steps of one build, both under the caller's claim (`X-Build-Id`, `X-Epoch`):
+ * a body is the build context of the function `X-Function`, answered by the builder's lines;
+ * without one, everything is built and the stack is switched, answered by `{ ok, reason? }`.
+ */
+export function createHandler(tools: Tools): Handler {
+  return async function handleStep(request, log) {
+    const claim = findClaim(tools.ledger, request.headers);
+    const name = request.headers.get("x-function");
+    if (name === null) return Response.json(await deployStack(tools, claim, log));
+
+    const planned = claim.build.plan?.functions.find((one) => one.name === name);
+    if (planned === undefined)
+      throw new HttpError(400, "not-planned", `Build ${claim.build.id} has no function "${name}".`);
+    if (request.body === null)
+      throw new HttpError(400, "no-context", `The build context of "${name}" is missing.`);
+    return buildFunction(tools, claim, planned, request.body, request.signal, log);
+  };
+}

@@ -1,0 +1,35 @@
+import type { Claim, Ledger } from "#ledger/types.ts";
+
+/** Why a build stops without an end of its own: its claim is void. */
+export class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+}
+
+/**
+ * Renew a claim three times per lease and watch the build; `signal` aborts with LeaseLost when the claim
+ * is void (superseded, cancelled, taken over), or with the caller's own reason.
+ */
+export function holdLease(
+  ledger: Ledger,
+  claim: Claim,
+  leaseMs: number,
+  caller: AbortSignal,
+): { readonly signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const renew = () => {
+    if (!ledger.renewClaim(claim, leaseMs))
+      controller.abort(new LeaseLost("The build was superseded, cancelled or taken over."));
+  };
+  const timer = setInterval(renew, leaseMs / 3);
+  const unwatch = ledger.watch(claim.build.id, () => {
+    const state = ledger.findBuild(claim.build.id)?.state;
+    if (state === "superseded" || state === "cancelled") renew();
+  });
+  return {
+    signal: AbortSignal.any([controller.signal, caller]),
+    stop() {
+      clearInterval(timer);
+      unwatch();
+    },
+  };
+}

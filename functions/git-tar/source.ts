@@ -1,0 +1,17 @@
+import type { Build, Plan, PlannedFunction } from "#ledger/types.ts";
+
+/** A repository at its source, as one build sees it. */
+export type Source = {
+  /** The branch's newest commit, `undefined` when the branch is gone. Throws what a later attempt may mend. */
+  readHead(branch: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Bring the commit into the mirror; a no-op when it is there. Throws BuildFailed when it is gone. */
+  fetchCommit(sha: string, signal: AbortSignal): Promise<void>;
+  /** Read stack.yml of the build's commit. Throws BuildFailed with every refusal's reason. */
+  plan(build: Build, signal: AbortSignal): Promise<Plan>;
+  /** The tar of one function, streamed from the object database. */
+  packContext(
+    build: Build,
+    planned: PlannedFunction,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>>;
+};

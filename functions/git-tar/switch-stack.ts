@@ -1,0 +1,31 @@
+import { z } from "zod";
+import type { Claim } from "#ledger/types.ts";
+import { HttpError } from "#sdk/errors.ts";
+import type { GatewayClient } from "#sdk/gateway-client.ts";
+import { BuildFailed } from "./build-failed.ts";
+
+const OUTCOME = z.object({
+  ok: z.boolean(),
+  failures: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
+
+/** Ask buildshiprun to switch the stack. From here the build is not cancelled: there is no signal. */
+export async function switchStack(gateway: GatewayClient, claim: Claim): Promise<void> {
+  const response = await gateway.call("buildshiprun", "", {
+    headers: { "x-build-id": claim.build.id, "x-epoch": String(claim.epoch) },
+  });
+  if (!response.ok) {
+    throw new HttpError(
+      503,
+      "deploy-failed",
+      `buildshiprun answered ${response.status}: ${(await response.text()).slice(0, 500)}`,
+    );
+  }
+  const { ok, failures } = OUTCOME.parse(await response.json());
+  if (!ok)
+    throw new BuildFailed(
+      "failed",
+      failures.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
+      failures,
+    );
+}

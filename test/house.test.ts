@@ -1,0 +1,115 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { promisify } from "node:util";
+import test from "ava";
+
+const run = promisify(execFile);
+const project = join(import.meta.dirname, "..");
+
+/** Which rooms a room may import besides itself; the same table as in the README. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  sdk: [],
+  ledger: ["sdk"],
+  functions: ["sdk", "ledger"],
+  queue: ["sdk"],
+  builder: ["sdk"],
+  gateway: ["sdk", "provider"],
+  provider: ["sdk"],
+  watchdog: ["sdk"],
+  edge: ["sdk", "ledger"],
+  forge: ["sdk"],
+  dashboard: ["sdk", "ledger"],
+};
+
+/** `functions/git-tar/mirror.ts` lives in the room `functions/git-tar`. */
+function roomOf(file: string): string {
+  const [top = "", name = ""] = file.split("/");
+  return top === "functions" ? `functions/${name}` : top;
+}
+
+async function sources(): Promise<readonly { readonly file: string; readonly text: string }[]> {
+  const { stdout } = await run(
+    "git",
+    ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts"],
+    { cwd: project },
+  );
+  const files = stdout
+    .split("\n")
+    .filter((file) => file !== "" && !/^(templates|examples)\//.test(file));
+  return Promise.all(
+    files.map(async (file) => ({ file, text: await readFile(join(project, file), "utf8") })),
+  );
+}
+
+function importsOf(file: string, text: string): string[] {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([#.][^"]+)"/g)].map(([, specifier = ""]) =>
+    specifier.startsWith("#") ? specifier.slice(1) : normalize(join(dirname(file), specifier)),
+  );
+}
+
+test("a room imports itself and the rooms of its row, nothing else", async (t) => {
+  const trespasses: string[] = [];
+
+  for (const { file, text } of await sources()) {
+    const room = roomOf(file);
+    const allowed = MAY_IMPORT[room.split("/")[0] ?? ""];
+    if (allowed === undefined) continue;
+    for (const target of importsOf(file, text)) {
+      const there = roomOf(target);
+      const isTestHelper = file.endsWith(".test.ts") && there === "test";
+      if (there !== room && !allowed.includes(there) && !isTestHelper)
+        trespasses.push(`${file} imports ${target}`);
+    }
+  }
+
+  t.deepEqual(trespasses, []);
+});
+
+test("no program is started through a shell", async (t) => {
+  const found: string[] = [];
+
+  for (const { file, text } of await sources()) {
+    if (file === "test/house.test.ts") continue;
+    if (
+      /\bshell:\s*(true|")|\bexecSync\(|(^|[^.\w])exec\(\s*[`"'$]|spawn(Sync)?\(\s*"(ba|da|z)?sh"/m.test(
+        text,
+      )
+    )
+      found.push(file);
+  }
+
+  t.deepEqual(found, []);
+});
+
+test("the environment is read in main.ts and nowhere else", async (t) => {
+  const found = (await sources()).filter(
+    ({ file, text }) =>
+      !/(^|\/)main\.ts$|\.test\.ts$|^(test|bench)\//.test(file) && /process\.env\b/.test(text),
+  );
+
+  t.deepEqual(
+    found.map(({ file }) => file),
+    [],
+  );
+});
+
+test("every room and every function has a README", async (t) => {
+  const files = (await sources()).map(({ file }) => file);
+  const rooms = new Set(
+    files
+      .map(roomOf)
+      .filter((room) => (MAY_IMPORT[room.split("/")[0] ?? ""] ?? []).length > 0 || room === "sdk"),
+  );
+  const missing: string[] = [];
+
+  for (const room of rooms) {
+    const there = await readFile(join(project, room, "README.md"), "utf8").then(
+      (text) => text.length > 200,
+      () => false,
+    );
+    if (!there) missing.push(room);
+  }
+
+  t.deepEqual(missing, []);
+});
