@@ -99,7 +99,11 @@ async function tryOut(
   userId: number,
 ): Promise<string | undefined> {
   await createReplicaFolder(folder, userId);
-  const artifact: Artifact = { root: join(folder, "tmp"), command: ["node", "-e", "0", "--"], env: {} };
+  const artifact: Artifact = {
+    root: join(folder, "tmp"),
+    command: ["node", "-e", "0", "--"],
+    env: {},
+  };
   const started = startProcess(isolation.launch({ artifact, folder, userId }), {});
   let output = "";
   for (const stream of started.output)
