@@ -49,7 +49,7 @@ const repositoryEvent = z.object({
     .optional(),
 });
 const anyEvent = z.object({
-  action: action.optional(),
+  action: action.optional().catch(undefined),
   repository: repository.extend({ owner: account }).optional().catch(undefined),
 });
 

@@ -160,7 +160,7 @@ function welcomeBack(): Response {
 /** Names from the headers; a delivery without an id is known by its body, so a repeat is still a repeat. */
 function readDelivery(headers: Headers, scm: Scm, body: Buffer<ArrayBuffer>): Verified {
   const event = headers.get("x-github-event") ?? "";
-  if (!/^[a-z_]{1,64}$/.test(event))
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(event))
     throw new HttpError(400, "bad-header", "X-GitHub-Event must name the event: push, ping, …");
   const digest = createHash("sha256").update(body).digest("hex");
   const id = headers.get("x-github-delivery") ?? `body-${digest.slice(0, 32)}`;
