@@ -19,7 +19,7 @@ export type StackOptions = FunctionOptions & {
   readonly maxFunctions?: number;
 };
 
-const COPY_LIMIT = 50;
+const COPY_LIMIT = 20;
 
 /**
  * Read a `stack.yml`. Scalars keep their text (`version: 1.0`, `on`, `0x1F`). Nothing of the platform's

@@ -52,7 +52,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
       return;
     }
-    answer(environment["PATH"] ?? "", folder, request, response);
+    answer(environment.PATH ?? "", folder, request, response);
   });
   const origin = await start(server, { port: 0, hostname: "127.0.0.1" });
 
