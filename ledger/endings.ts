@@ -2,6 +2,7 @@ import type { TerminalBuildState } from "#sdk/messages.ts";
 import { STACK_CONTEXT } from "#sdk/stack-status.ts";
 import { findStoredBuild, isLeased, isTerminal, listOpen, type StoredBuild } from "./builds.ts";
 import type { Database } from "./database.ts";
+import { addEvent } from "./events.ts";
 import { requireHeld } from "./held-build.ts";
 import { settlePending, wantStatus } from "./statuses.ts";
 import type { Build, Claim, CommitState, WantedStatus } from "./types.ts";
@@ -97,6 +98,14 @@ function endWithError(
     targetUrl: stored.targetUrl,
   } as const;
   end(db, stored, state, reason, [status]);
+  tellEnd(db, stored.build, state, reason);
+}
+
+/** The worker tells of the ends it decides; of these it may never hear. */
+function tellEnd(db: Database, build: Build, state: TerminalBuildState, reason: string): void {
+  const at = db.now();
+  const ms = at - build.acceptedAt;
+  addEvent(db, build.id, { v: 1, at, type: "ended", state, reason, ms, urls: [] });
 }
 
 /** The only way into a terminal state: with its statuses, none left pending, and the claim void. */

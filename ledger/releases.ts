@@ -12,7 +12,10 @@ const RELEASE_STATES: readonly ReleaseState[] = ["declared", "serving", "retired
 
 export type ReleaseDraft = Pick<Release, "id" | "service" | "specHash" | "digest" | "deployment">;
 
-/** Line 9. What is stored and answered carries the labels `release` and `fence`. */
+/**
+ * Line 9. What is stored and answered carries the labels `release` and `fence`. The same build may declare
+ * a function again under another release id: it returns to what served before.
+ */
 export function declareRelease(
   db: Database,
   claim: Claim,
@@ -25,15 +28,10 @@ export function declareRelease(
       throw new Error(`Build ${build.id} is ${build.state}; begin deploying, then declare.`);
     takeFunctionName(db, draft.service, build);
 
-    const declared = findDeclared(db, build.id, draft.service);
-    const engineIsAhead = minFence !== undefined && minFence > readFence(db, draft.service);
-    if (declared !== undefined && !engineIsAhead) return declared;
-    const release = toRelease(
-      db,
-      build,
-      declared ?? draft,
-      raiseFence(db, draft.service, minFence),
-    );
+    const declared = findDeclared(db, build.id, draft);
+    if (declared !== undefined && !isPassed(db, declared, minFence)) return declared;
+    const fence = raiseFence(db, draft.service, minFence);
+    const release = toRelease(db, build, declared ?? draft, fence);
     saveRelease(db, release);
     return release;
   });
@@ -115,12 +113,25 @@ function takeFunctionName(db: Database, service: string, build: Build): void {
   if (!takeName(db, { kind: "function", name: service }, holder)) throw new NameTaken(service);
 }
 
-function findDeclared(db: Database, buildId: string, service: string): Release | undefined {
-  const row = db.get("SELECT * FROM releases WHERE build_id = $buildId AND service = $service", {
-    buildId,
-    service,
-  });
+function findDeclared(
+  db: Database,
+  buildId: string,
+  { service, id }: ReleaseDraft,
+): Release | undefined {
+  const row = db.get(
+    "SELECT * FROM releases WHERE build_id = $buildId AND service = $service AND id = $id",
+    { buildId, service, id },
+  );
   return row && parseRelease(row);
+}
+
+/**
+ * The engine has a higher fence than was ever given out here, so the release needs one above it. A release
+ * that another one of the ledger's own has passed stays behind.
+ */
+function isPassed(db: Database, { service, fence }: Release, engineFence = 0): boolean {
+  const highest = readFence(db, service);
+  return fence === highest && engineFence > highest;
 }
 
 function findNewest(db: Database, id: string, service: string): Release | undefined {
@@ -167,7 +178,7 @@ function saveRelease(db: Database, release: Release): void {
        spec_hash, digest, deployment, declared_at)
      VALUES ($buildId, $service, $id, $ownerId, $repositoryId, $generation, $fence,
        $specHash, $digest, $deployment, $declaredAt)
-     ON CONFLICT (build_id, service) DO UPDATE SET fence = $fence, deployment = $deployment,
+     ON CONFLICT (build_id, service, id) DO UPDATE SET fence = $fence, deployment = $deployment,
        state = 'declared', declared_at = $declaredAt`,
     {
       buildId: release.buildId,

@@ -119,7 +119,7 @@ CREATE TABLE releases (
   state TEXT NOT NULL DEFAULT 'declared'
     CHECK (state IN ('declared', 'serving', 'retired', 'failed')),
   declared_at INTEGER NOT NULL,
-  PRIMARY KEY (build_id, service),
+  PRIMARY KEY (build_id, service, id),
   UNIQUE (service, fence)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX one_serving ON releases (service) WHERE state = 'serving';

@@ -189,7 +189,7 @@ function nextVersion(db: Database): number {
 
 function cutDescription(description: string): string {
   if (description.length <= DESCRIPTION_LIMIT) return description;
-  // Not through the middle of a surrogate pair.
+  // Not between the halves of a surrogate pair.
   return `${description.slice(0, DESCRIPTION_LIMIT - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
 

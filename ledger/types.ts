@@ -246,8 +246,9 @@ export type Ledger = {
 
   // Releases
   /**
-   * Line 9: the release of this build and function, made once. A function name that another owner or
-   * repository holds throws NameTaken. `minFence` lifts the counter when the engine reported a higher one.
+   * Line 9: the release of this build, function and release id, made once; its deployment comes back with
+   * the labels `release` and `fence`. A function name that another owner or repository holds throws
+   * NameTaken. `minFence` lifts the counter when the engine reported a higher one.
    */
   declareRelease(
     claim: Claim,
