@@ -9,7 +9,7 @@ import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
-import type { Forge } from "../../forge/open-forge.ts";
+import type { Forge } from "../../forge/forge.ts";
 import type { Queue } from "../../queue/queue.ts";
 import type { OwnerPolicy } from "./owner-policy.ts";
 import { redeploy } from "./redeploy.ts";

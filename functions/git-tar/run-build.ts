@@ -16,6 +16,7 @@ import type { StatusUrls } from "#sdk/status-urls.ts";
 import { collectGarbage, reportStatus } from "./after-build.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { buildFunctions } from "./build-functions.ts";
+import { endedEvent } from "./ended-event.ts";
 import { LeaseLost } from "./hold-lease.ts";
 import type { Source } from "./source.ts";
 import { type Commit, endStatuses, plannedStatuses } from "./statuses.ts";
@@ -125,21 +126,15 @@ function refuseOldHead(head: string | undefined, build: Build): void {
 }
 
 /** Line 11: the terminal state and what the commit shall show, in one transaction. */
-function end(
-  tools: RunTools,
-  claim: Claim,
-  { state, message: reason, failures }: BuildFailed,
-  log: Log,
-): void {
+function end(tools: RunTools, claim: Claim, ending: BuildFailed, log: Log): void {
   const { ledger } = tools;
-  const plan = ledger.findBuild(claim.build.id)?.plan;
+  const { state, message: reason, failures } = ending;
+  const commit = findCommit(tools, claim.build);
+  const build = ledger.findBuild(claim.build.id) ?? claim.build;
   try {
-    ledger.endBuild(
-      claim,
-      state,
-      reason,
-      endStatuses(findCommit(tools, claim.build), plan, { state, reason, failures }),
-    );
+    const statuses = endStatuses(commit, build.plan, { state, reason, failures });
+    ledger.endBuild(claim, state, reason, statuses);
+    ledger.addEvent(build.id, endedEvent(commit, build, ending, Date.now()));
     log.info("build-ended", { state, reason });
   } catch (error) {
     if (!isLost(error)) throw error;
