@@ -1,8 +1,10 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, HttpError } from "#sdk/errors.ts";
+import { createApi } from "./api/create-api.ts";
 import type { Forge, ForgeTools } from "./forge.ts";
-import { removeUnfinished, repositoryFolder } from "./git/bare-repository.ts";
+import { makeBareRepository, removeUnfinished, repositoryFolder } from "./git/bare-repository.ts";
+import { createCaretaker } from "./git/create-caretaker.ts";
 import { createGitHandler } from "./git/create-git-handler.ts";
 import { createTransfer } from "./git/create-transfer.ts";
 import { findGit } from "./git/git.ts";
@@ -13,81 +15,70 @@ import { createAnnouncer } from "./push/announce.ts";
 import { createPayloadBuilder } from "./push/build-payload.ts";
 import { createSender } from "./push/create-sender.ts";
 import { followPush } from "./push/follow-push.ts";
-import { openDatabase } from "./store/database.ts";
+import { createCheckRuns } from "./store/check-runs.ts";
+import { type Database, openDatabase } from "./store/database.ts";
 import { createDeliveries } from "./store/deliveries.ts";
 import { createInstallationTokens } from "./store/installation-tokens.ts";
-import { createRepositories } from "./store/repositories.ts";
+import { createRepositories, type Repository } from "./store/repositories.ts";
+import { createStatuses } from "./store/statuses.ts";
 import { createUsers, type NewToken } from "./store/users.ts";
 
-/** Open the Git host of one machine. */
+/** Open the Git host of one machine. Its own folder is `<data>/git`, readable by nobody else. */
 export async function openForge(tools: ForgeTools): Promise<Forge> {
   const { settings, log, publicUrl, now = Date.now, fetch = globalThis.fetch } = tools;
   if (tools.webhookSecret === "")
     throw new Error("The webhook secret is empty; refusing to sign with it.");
-  const root = join(tools.dataFolder, "git", "forge");
-  const hooks = join(tools.dataFolder, "git", "hooks");
-  await mkdir(root, { recursive: true, mode: 0o700 });
-  await mkdir(hooks, { recursive: true, mode: 0o700 });
-  await writeHooks(hooks);
-  await removeUnfinished(root);
-  const git = await findGit(gitConfig(hooks, settings));
-  const folderOf = (id: number) => repositoryFolder(root, id);
+  const folders = await makeFolders(tools.dataFolder);
+  const git = await findGit(gitConfig(folders.hooks, settings));
+  const folderOf = (id: number) => repositoryFolder(folders.repositories, id);
+  const database = openDatabase(folders.database);
+  await chmod(folders.database, 0o600);
 
-  const database = openDatabase(join(tools.dataFolder, "git", "forge.db"));
-  const users = createUsers(database, now);
-  const repositories = createRepositories(database, now);
-  const deliveries = createDeliveries(database, now);
-  const installationTokens = createInstallationTokens(database, now);
   const links = createLinks(publicUrl);
-  const buildPayload = createPayloadBuilder({ git, folderOf, repositories, deliveries, links });
-  const sender = createSender({ ...tools, deliveries, buildPayload, fetch, now });
-  const announcer = createAnnouncer({
-    git,
-    folderOf,
-    repositories,
-    deliveries,
-    maxWebhooksPerPush: settings.maxWebhooksPerPush,
-  });
-
+  const stores = openStores(database, now);
+  const { users, repositories } = stores;
+  const shared = { ...tools, ...stores, git, folderOf, links, fetch, now };
+  const sender = createSender({ ...shared, buildPayload: createPayloadBuilder(shared) });
+  const announcer = createAnnouncer({ ...shared, ...settings });
+  const caretaker = createCaretaker(git, folderOf, log);
   const transfers = createTransfer({
     git,
-    root,
+    root: folders.repositories,
     settings,
     log,
     async onPushed(repository, changes, write, signal) {
       const made = await announcer.announce(repository, changes);
       sender.wake();
-      await followPush(
-        { deliveries, sender, followBuild: tools.followBuild, settings },
-        made,
-        write,
-        signal,
-      );
+      await followPush({ ...shared, sender }, made, write, signal);
     },
-    async onUnheard(repository) {
-      const made = await announcer.reconcile(repository);
-      if (made.length > 0) sender.wake();
+    async onPushEnded(repository, heard) {
+      if (!heard && (await announcer.reconcile(repository)).length > 0) sender.wake();
+      caretaker.visit(repository.id);
     },
   });
   const handleGit = createGitHandler({
-    users,
-    repositories,
-    installationTokens,
-    settings,
+    ...shared,
     ...transfers,
-    sizeOf: async () => 0,
+    sizeOf: ({ id }) => caretaker.sizeOf(id),
   });
+  /** A crash may have come between the record of a repository and its folder, or a ref and its webhook. */
+  const repair = async (repository: Repository) => {
+    await makeBareRepository(folderOf(repository.id));
+    await announcer.reconcile(repository);
+  };
+  const handleApi = await createApi({ ...shared, wakeSender: sender.wake });
 
   return {
-    handler: async (request, requestLog) => {
+    async handler(request, requestLog) {
       const { pathname } = new URL(request.url);
       if (pathname.startsWith("/git/")) return handleGit(request, requestLog);
+      if (pathname.startsWith("/api/v3")) return handleApi(request, requestLog);
       throw new HttpError(404, "not-found", `The forge has nothing at ${pathname}.`);
     },
     async start() {
       sender.wake();
       for (const repository of repositories.listAll()) {
-        await announcer.reconcile(repository).catch((error: unknown) => {
+        await repair(repository).catch((error: unknown) => {
           log.error("repository-not-read", { repository: repository.id, error: describe(error) });
         });
       }
@@ -102,9 +93,30 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
     listTokens: users.listTokens,
     async close() {
       await transfers.close();
-      await sender.close();
+      await Promise.all([sender.close(), caretaker.close()]);
       database.close();
     },
+  };
+}
+
+async function makeFolders(dataFolder: string) {
+  const git = join(dataFolder, "git");
+  const [repositories, hooks] = [join(git, "forge"), join(git, "hooks")];
+  await mkdir(repositories, { recursive: true, mode: 0o700 });
+  await mkdir(hooks, { recursive: true, mode: 0o700 });
+  await writeHooks(hooks);
+  await removeUnfinished(repositories);
+  return { repositories, hooks, database: join(git, "forge.db") };
+}
+
+function openStores(database: Database, now: () => number) {
+  return {
+    users: createUsers(database, now),
+    repositories: createRepositories(database, now),
+    deliveries: createDeliveries(database, now),
+    statuses: createStatuses(database, now),
+    checkRuns: createCheckRuns(database),
+    installationTokens: createInstallationTokens(database, now),
   };
 }
 

@@ -24,8 +24,8 @@ export type TransferTools = {
     write: (line: string) => void,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** A push ended without a word of its hook; its refs may have moved all the same. */
-  readonly onUnheard: (repository: Repository) => Promise<void>;
+  /** The push's process ended; `heard` is false when its hook said nothing, though refs may have moved. */
+  readonly onPushEnded: (repository: Repository, heard: boolean) => Promise<void>;
   readonly log: Log;
 };
 
@@ -76,9 +76,7 @@ export function createTransfer(tools: TransferTools) {
           track(tell(repository, changes, channel, gone.signal));
         });
       },
-      onEnd: () => {
-        if (!heard) track(tools.onUnheard(repository));
-      },
+      onEnd: () => track(tools.onPushEnded(repository, heard)),
     });
   }
 

@@ -28,6 +28,7 @@ export function gitConfig(
     // The pipeline fetches a commit by its id, also when a force-push has replaced it meanwhile.
     "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",
+    "gc.auto": "1000",
     "gc.autoDetach": "false",
     "maintenance.auto": "false",
     "pack.threads": "1",

@@ -19,6 +19,7 @@ export type RunOptions = {
   readonly limitBytes?: number;
   /** 30 s unless told. */
   readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 };
 
 const ask = promisify(execFile);
@@ -70,7 +71,7 @@ function run(
   cwd: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  { input = "", limitBytes = 64 * 1024 * 1024, timeoutMs = 30_000 }: RunOptions,
+  { input = "", limitBytes = 64 * 1024 * 1024, timeoutMs = 30_000, signal }: RunOptions,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["--git-dir=.", ...args], {
@@ -78,6 +79,7 @@ function run(
       env,
       timeout: timeoutMs,
       killSignal: "SIGKILL",
+      ...(signal === undefined ? {} : { signal }),
     });
     const output: Buffer[] = [];
     let size = 0;

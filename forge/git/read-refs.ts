@@ -1,6 +1,11 @@
 import type { Git } from "./git.ts";
 
-export type Ref = { readonly name: string; readonly sha: string };
+export type Ref = {
+  readonly name: string;
+  readonly sha: string;
+  /** `commit`, or `tag` for an annotated tag. */
+  readonly type: string;
+};
 
 /** Forty zeros: the ref was not there before, or is not there after. */
 export const NO_SHA = "0".repeat(40);
@@ -13,14 +18,17 @@ export async function readRefs(
 ): Promise<Ref[]> {
   const output = await git.run(folder, [
     "for-each-ref",
-    "--format=%(objectname) %(refname)",
+    "--format=%(objectname) %(objecttype) %(refname)",
     ...prefixes,
   ]);
   return output
     .toString()
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => ({ sha: line.slice(0, 40), name: line.slice(41) }));
+    .map((line) => {
+      const [sha = "", type = "", name = ""] = line.split(" ");
+      return { sha, type, name };
+    });
 }
 
 /** What git accepts as the name of a ref (git-check-ref-format); nothing else reaches a git program. */

@@ -6,8 +6,9 @@ import type { Repositories, Repository } from "../store/repositories.ts";
 
 export type Announcer = {
   /**
-   * Make the webhooks of refs that moved, once. `changes` is what a push reports; where it does not join
-   * on to what was announced last (two pushes crossed, a crash), the refs themselves are read instead.
+   * Make the webhooks of refs that moved, once, and return the newest of each ref. `changes` is what a push
+   * reports; where it does not join on to what was announced last (two pushes crossed, a crash), the refs
+   * themselves are read instead.
    */
   announce(repository: Repository, changes: readonly RefChange[]): Promise<Delivery[]>;
   /** Compare all refs with what was announced, and make the webhooks that are missing. */
@@ -24,36 +25,54 @@ export type AnnouncerTools = {
 
 export function createAnnouncer(tools: AnnouncerTools): Announcer {
   const { git, folderOf, repositories, deliveries, maxWebhooksPerPush } = tools;
-  return { announce, reconcile };
+  /** The end of the last announcement of each repository: they come one after the other. */
+  const last = new Map<number, Promise<unknown>>();
 
-  async function announce(
-    repository: Repository,
-    changes: readonly RefChange[],
-  ): Promise<Delivery[]> {
+  return {
+    announce: ({ id }, changes) => inTurn(id, () => announce(id, changes)),
+    reconcile: ({ id }) => inTurn(id, () => reconcile(id)),
+  };
+
+  async function announce(id: number, changes: readonly RefChange[]): Promise<Delivery[]> {
     const told = changes.filter(({ ref }) => /^refs\/(heads|tags)\//.test(ref));
     const joins = told.every(
-      ({ ref, before }) => (deliveries.findAnnounced(repository.id, ref) ?? NO_SHA) === before,
+      ({ ref, before }) => (deliveries.findAnnounced(id, ref) ?? NO_SHA) === before,
     );
-    return joins ? record(repository, told) : reconcile(repository);
+    if (joins) return record(id, told);
+    await reconcile(id);
+    return told
+      .map(({ ref }) => deliveries.findNewest(id, ref))
+      .filter((delivery) => delivery !== undefined);
   }
 
-  async function reconcile(repository: Repository): Promise<Delivery[]> {
-    const refs = await readRefs(git, folderOf(repository.id));
-    // Read after git has answered, and used without a pause: no other announcement comes between.
-    const announced = deliveries.listAnnounced(repository.id);
-    return record(repository, compare(refs, announced));
+  async function reconcile(id: number): Promise<Delivery[]> {
+    const refs = await readRefs(git, folderOf(id));
+    return record(id, compare(refs, deliveries.listAnnounced(id)));
   }
 
-  function record(repository: Repository, changes: readonly RefChange[]): Promise<Delivery[]> {
-    if (changes.length === 0) return Promise.resolve([]);
-    const branch = firstBranch(changes);
-    const makeDefault = !repository.hasDefaultBranch && branch !== undefined;
-    if (makeDefault) repositories.setDefaultBranch(repository.id, branch);
-    const told = branchesFirst(changes, makeDefault ? branch : repository.defaultBranch);
-    const made = deliveries.announce(repository.id, changes, told.slice(0, maxWebhooksPerPush));
-    return makeDefault
-      ? setHead(folderOf(repository.id), branch).then(() => made)
-      : Promise.resolve(made);
+  async function record(id: number, changes: readonly RefChange[]): Promise<Delivery[]> {
+    if (changes.length === 0) return [];
+    const repository = repositories.findById(id);
+    if (repository === undefined) throw new Error(`Repository ${id} is not in the record.`);
+    const branch = repository.hasDefaultBranch ? undefined : firstBranch(changes);
+    if (branch !== undefined) {
+      await setHead(folderOf(id), branch);
+      repositories.setDefaultBranch(id, branch);
+    }
+    const told = branchesFirst(changes, branch ?? repository.defaultBranch);
+    return deliveries.announce(id, changes, told.slice(0, maxWebhooksPerPush));
+  }
+
+  function inTurn<T>(id: number, work: () => Promise<T>): Promise<T> {
+    const turn = (last.get(id) ?? Promise.resolve()).then(work);
+    // Whoever asked hears of a failure; those behind come all the same.
+    const end = turn
+      .catch(() => {})
+      .finally(() => {
+        if (last.get(id) === end) last.delete(id);
+      });
+    last.set(id, end);
+    return turn;
   }
 }
 

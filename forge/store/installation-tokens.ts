@@ -42,9 +42,10 @@ export function createInstallationTokens({ sql }: Database, now: () => number) {
   const byHash = sql.prepare(
     "SELECT user_id, repository_ids, permissions, expires_at FROM installation_tokens WHERE hash = ? AND expires_at > ?",
   );
+  const remove = sql.prepare("DELETE FROM installation_tokens WHERE hash = ?");
   const expire = sql.prepare("DELETE FROM installation_tokens WHERE expires_at <= ?");
 
-  return { create, find };
+  return { create, find, revoke };
 
   /** The token is given out this once. */
   function create(scope: Omit<InstallationToken, "expiresAt">): {
@@ -72,5 +73,9 @@ export function createInstallationTokens({ sql }: Database, now: () => number) {
       permissions: Object.fromEntries(Object.entries(stored).filter(([, value]) => value)),
       expiresAt: row.expires_at,
     };
+  }
+
+  function revoke(token: string): void {
+    remove.run(hashToken(token));
   }
 }
