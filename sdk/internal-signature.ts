@@ -4,7 +4,7 @@ import { HttpError } from "#sdk/errors.ts";
 /** How far clocks and retries may drift before a signature is refused, in milliseconds. */
 export const SIGNATURE_WINDOW_MS = 5 * 60_000;
 /** Headers that travel under the signature; an absent one signs as empty. */
-const SIGNED_HEADERS = ["x-content-key", "x-owner-id", "x-call-id", "x-callback-url"] as const;
+const SIGNED_HEADERS = ["x-content-key", "x-owner-id", "x-callback-url"] as const;
 
 /** A payload key and the id receivers pick it by; ids let keys rotate. */
 export type PayloadKey = { readonly id: string; readonly secret: string };
