@@ -1,7 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import { App } from "@octokit/app";
 import { Octokit } from "@octokit/core";
-import { z } from "zod";
 import { HttpError } from "#sdk/errors.ts";
 
 /** A GitHub, or what speaks like one, and our App on it. */
@@ -15,13 +14,20 @@ export type GithubSource = {
 };
 
 export type GithubApps = {
-  /** A client that acts as our App's installation; its tokens are made on demand and cached. */
-  installation(scm: string, installationId: number): Promise<InstallationClient>;
-  /** A token that reads the installation's repositories, cached until it is about to expire. */
-  installationToken(scm: string, installationId: number): Promise<string>;
+  /** A client that acts as our App's installation, for work that takes minutes rather than hours. */
+  installation(
+    scm: string,
+    installationId: number,
+    options?: TokenOptions,
+  ): Promise<InstallationClient>;
+  /** The installation's token, as `git` wants it for a password; good for some minutes at least. */
+  token(scm: string, installationId: number, options?: TokenOptions): Promise<string>;
   /** The App's own id on a source, as check runs name it. */
   appId(scm: string): number | undefined;
 };
+
+/** `fresh`: make a new token even though one is cached, because the source refused that one. */
+type TokenOptions = { readonly fresh?: boolean };
 
 export type InstallationClient = Pick<Octokit, "request">;
 
@@ -34,56 +40,79 @@ type Options = {
 
 /** The version of GitHub's REST API that this code was written against. */
 const API_VERSION = "2022-11-28";
-const tokenAnswer = z.object({ token: z.string().min(1) });
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** One App client per source; throws when a private key cannot be read. */
+/** One App per source, its tokens cached until they grow old; throws when a private key cannot be read. */
 export function createGithubApps({
   sources,
   timeoutMs = 10_000,
   fetch = globalThis.fetch,
 }: Options): GithubApps {
-  const apps = new Map(
-    sources.map((source) => [source.scm, createApp(source, boundFetch(fetch, timeoutMs))]),
-  );
+  const bounded = boundFetch(fetch, timeoutMs);
+  const apps = new Map(sources.map((source) => [source.scm, createApp(source, bounded)]));
 
   return {
-    installation: open,
-    async installationToken(scm, installationId) {
-      const client = await open(scm, installationId);
-      const { token } = tokenAnswer.parse(await client.auth({ type: "installation" }));
-      return token;
+    async installation(scm, installationId, options) {
+      const auth = await token(scm, installationId, options);
+      return new (require(scm).Client)({ auth });
     },
-    appId(scm) {
-      const source = sources.find((one) => one.scm === scm);
-      return source === undefined ? undefined : Number(source.appId);
-    },
+    token,
+    appId: (scm) => apps.get(scm)?.appId,
   };
 
-  async function open(scm: string, installationId: number): Promise<Octokit> {
-    const app = apps.get(scm);
-    if (app === undefined)
-      throw new HttpError(422, "no-app", `No GitHub App is configured for ${scm}.`);
+  async function token(
+    scm: string,
+    installationId: number,
+    { fresh = false }: TokenOptions = {},
+  ): Promise<string> {
+    const { app } = require(scm);
     if (installationId === 0)
       throw new HttpError(422, "no-installation", "The delivery named no App installation.");
-    return app.getInstallationOctokit(installationId);
+    return oneAtATime(installationId, async () => {
+      const auth = await app.octokit.auth({ type: "installation", installationId, refresh: fresh });
+      return readToken(auth);
+    });
+  }
+
+  function require(scm: string) {
+    const known = apps.get(scm);
+    if (known !== undefined) return known;
+    throw new HttpError(422, "no-app", `No GitHub App is configured for ${scm}.`);
   }
 }
 
-function createApp(source: GithubSource, fetch: typeof globalThis.fetch) {
-  return new App({
-    appId: source.appId,
-    privateKey: createPrivateKey(source.privateKey)
-      .export({ type: "pkcs8", format: "pem" })
-      .toString(),
-    Octokit: Octokit.defaults({
-      baseUrl: source.baseUrl.replace(/\/$/, ""),
-      userAgent: "openfaas-cloud",
-      request: { fetch },
-      log: quiet,
-    }),
+function createApp({ baseUrl, appId, privateKey }: GithubSource, fetch: typeof globalThis.fetch) {
+  const Client = Octokit.defaults({
+    baseUrl: baseUrl.replace(/\/$/, ""),
+    userAgent: "openfaas-cloud",
+    request: { fetch },
     log: quiet,
   });
+  const pem = createPrivateKey(privateKey).export({ type: "pkcs8", format: "pem" }).toString();
+  const app = new App({ appId, privateKey: pem, Octokit: Client, log: quiet });
+  return { app, Client, appId: Number(appId) };
+}
+
+function readToken(auth: unknown): string {
+  const token = typeof auth === "object" && auth !== null && "token" in auth ? auth.token : "";
+  if (typeof token === "string" && token !== "") return token;
+  throw new Error("The source answered an installation token request without a token.");
+}
+
+const making = new Map<number, Promise<unknown>>();
+
+/**
+ * @octokit/auth-app shares a token request that is under way by installation id alone, across Apps and
+ * servers: installation 7 of one source would get the token of another's. So an id has one request at a time.
+ */
+async function oneAtATime<T>(installationId: number, work: () => Promise<T>): Promise<T> {
+  const mine = (making.get(installationId) ?? Promise.resolve()).then(work, work);
+  making.set(installationId, mine);
+  try {
+    return await mine;
+  } finally {
+    if (making.get(installationId) === mine) making.delete(installationId);
+  }
 }
 
 /** Every request ends: with an answer, or after `timeoutMs`. */

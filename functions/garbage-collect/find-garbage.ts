@@ -87,7 +87,9 @@ function namedRepository(
 function isNewer(ledger: GarbageLedger, build: Build, request: GarbageRequest): boolean {
   const asking = request.buildId === undefined ? undefined : ledger.findBuild(request.buildId);
   if (asking !== undefined)
-    return build.repositoryId === asking.repositoryId && build.generation > asking.generation;
+    return build.branch === asking.branch
+      ? build.generation > asking.generation
+      : build.acceptedAt > asking.acceptedAt;
   return request.before !== undefined && build.acceptedAt > request.before;
 }
 

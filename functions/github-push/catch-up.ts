@@ -1,9 +1,9 @@
 import type { Build, Ledger, Repository } from "#ledger/types.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
+import type { ReadHead } from "#sdk/read-head.ts";
 import type { StatusUrls } from "#sdk/status-urls.ts";
 import type { createQueueBuild } from "./queue-build.ts";
-import type { ReadHead } from "#sdk/read-head.ts";
 import { acceptCommit } from "./to-accept-push.ts";
 
 export type CatchUpTools = {

@@ -105,7 +105,7 @@ export function createSender(tools: SenderTools): Sender {
     if (status.skipped && !tools.useChecks) return undefined;
     const repository = ledger.findRepository(status.repositoryId);
     if (repository === undefined) throw new Error(`Repository ${status.repositoryId} is unknown.`);
-    const client = await clientOf(repository);
+    const client = await clientOf(repository, status.attempts > 0);
     if (!tools.useChecks) {
       await sendCommitStatus(client, repository, status.sha, status);
       return undefined;
@@ -116,8 +116,9 @@ export function createSender(tools: SenderTools): Sender {
     return sendCheckRun(client, repository, { status, build, log: buildLog, appId });
   }
 
-  function clientOf(repository: Repository): Promise<InstallationClient> {
-    return tools.apps.installation(scmOf(repository), repository.installationId);
+  /** A token that was refused before is not tried twice. */
+  function clientOf(repository: Repository, fresh: boolean): Promise<InstallationClient> {
+    return tools.apps.installation(scmOf(repository), repository.installationId, { fresh });
   }
 }
 

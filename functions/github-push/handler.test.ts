@@ -1,0 +1,130 @@
+import test from "ava";
+import { eventually } from "../../test/helpers/eventually.ts";
+import { setUpIntake } from "../../test/helpers/intake.ts";
+import { commitSha, pushDelivery } from "../../test/helpers/push-delivery.ts";
+import { variablesInReadme, variablesOf } from "../../test/helpers/variables.ts";
+import { readConfig } from "./config.ts";
+import { createHandler } from "./handler.ts";
+
+test("a push to another branch is answered 200 with the reason, recorded, and audited", async (t) => {
+  const { deliver, ledger, jobsFor } = setUpIntake(t);
+
+  const response = await deliver(pushDelivery({ ref: "refs/heads/try", id: "side" }));
+
+  const reason = "skipping build for: refs/heads/try branch, the build branch is: main";
+  t.is(response.status, 200);
+  t.deepEqual(await response.json(), { queued: false, reason });
+  t.like(ledger.findDelivery("github:side"), {
+    decision: "skipped",
+    reason,
+    status: 200,
+    ref: "refs/heads/try",
+  });
+  t.deepEqual(ledger.listBuilds({ limit: 1 }), []);
+  await eventually(() => jobsFor("audit-event").length > 0);
+  t.like(jobsFor("audit-event")[0]?.body, { v: 1, Source: "github-push", Message: reason });
+});
+
+test("a skipped commit wants a check run skipped, never a success", async (t) => {
+  const { deliver, ledger } = setUpIntake(t);
+
+  await deliver(pushDelivery({ ref: "refs/heads/try", after: commitSha(5) }));
+
+  t.like(ledger.listStatuses("github:10", commitSha(5))[0], {
+    context: "stack-deploy",
+    skipped: true,
+  });
+});
+
+test("a tag on a commit that is being built leaves what the build says alone", async (t) => {
+  const { deliver, ledger } = setUpIntake(t);
+  await deliver(pushDelivery());
+
+  await deliver(pushDelivery({ ref: "refs/tags/v1" }));
+
+  const statuses = ledger.listStatuses("github:10", commitSha(1));
+  t.is(statuses.length, 1);
+  t.like(statuses[0], { state: "pending", skipped: undefined });
+});
+
+test("pushes come in any order: the one that was accepted last is the newest", async (t) => {
+  const { deliver, ledger } = setUpIntake(t);
+
+  await deliver(pushDelivery({ after: commitSha(2) }));
+  await deliver(pushDelivery({ after: commitSha(1) }));
+
+  t.deepEqual(
+    ledger.listBuilds({ limit: 10 }).map(({ sha, generation, state }) => [sha, generation, state]),
+    [
+      [commitSha(1), 2, "accepted"],
+      [commitSha(2), 1, "superseded"],
+    ],
+  );
+});
+
+test("the statuses of builds that a push supersedes are sent as well", async (t) => {
+  const { deliver, ledger, jobsFor } = setUpIntake(t);
+  await deliver(pushDelivery({ after: commitSha(1) }));
+  await eventually(() => jobsFor("github-status").length === 1);
+
+  await deliver(pushDelivery({ after: commitSha(2) }));
+
+  await eventually(() => jobsFor("github-status").length === 3);
+  const [newer, older] = ledger.listBuilds({ limit: 2 });
+  t.deepEqual(
+    jobsFor("github-status")
+      .slice(1)
+      .map(({ body }) => (body as { buildId: string }).buildId)
+      .sort(),
+    [older?.id, newer?.id].sort(),
+  );
+});
+
+test("the same delivery again after its build failed tries again on purpose", async (t) => {
+  const { deliver, ledger } = setUpIntake(t);
+  await deliver(pushDelivery({ id: "retry" }));
+  const [first] = ledger.listBuilds({ limit: 1 });
+  const claim = ledger.claimBuild(first?.id ?? "", "worker", 60_000);
+  if (claim !== undefined) ledger.endBuild(claim, "failed", "no stack.yml", []);
+
+  const response = await deliver(pushDelivery({ id: "retry" }));
+
+  const [second] = ledger.listBuilds({ limit: 1 });
+  t.is(response.status, 202);
+  t.not(second?.id, first?.id);
+  t.like(second, { generation: 2, state: "accepted" });
+});
+
+test("a reserved owner name is refused with 403 and the reason", async (t) => {
+  const { deliver, ledger, jobsFor } = setUpIntake(t);
+
+  const response = await deliver(
+    pushDelivery({ owner: { id: 66, login: "system" }, id: "reserved" }),
+  );
+
+  t.is(response.status, 403);
+  t.like(await response.json(), {
+    queued: false,
+    reason: 'owner "system" is reserved by the platform',
+  });
+  t.like(ledger.findDelivery("github:reserved"), { decision: "refused" });
+  t.deepEqual(jobsFor("git-tar"), []);
+});
+
+test("a call without source and delivery id is refused", async (t) => {
+  const { ledger, loopback } = setUpIntake(t);
+  const handler = createHandler({ config: readConfig({}), ledger, gateway: loopback.gateway });
+
+  const response = await loopback.serve(handler)(
+    new Request("http://functions/github-push?scm=gitlab&delivery=1", {
+      method: "POST",
+      body: "{}",
+    }),
+  );
+
+  t.is(response.status, 400);
+});
+
+test("the README lists every variable", async (t) => {
+  t.deepEqual(await variablesInReadme("functions/github-push"), variablesOf(readConfig));
+});
