@@ -22,7 +22,10 @@ test("two sources with the same installation id at the same moment get their own
     ],
   });
 
-  const tokens = await Promise.all([apps.token("github", 7), apps.token("forge", 7)]);
+  const tokens = await Promise.all([
+    apps.installationToken("github", 7),
+    apps.installationToken("forge", 7),
+  ]);
 
   t.deepEqual(tokens, ["ghs_installation", "other"]);
 });
@@ -31,10 +34,10 @@ test("a token is made once, and anew when it was refused", async (t) => {
   const { url: baseUrl, appId, privateKey, requests } = await startGithubServer(t);
   const apps = createGithubApps({ sources: [{ scm: "github", baseUrl, appId, privateKey }] });
 
-  await Promise.all([apps.token("github", 8), apps.token("github", 8)]);
-  await apps.token("github", 8);
+  await Promise.all([apps.installationToken("github", 8), apps.installationToken("github", 8)]);
+  await apps.installationToken("github", 8);
   t.is(requests.length, 1);
-  await apps.token("github", 8, { fresh: true });
+  await apps.installationToken("github", 8, { fresh: true });
 
   t.is(requests.length, 2);
 });
@@ -44,7 +47,7 @@ test("a source without an App, and a delivery without an installation, are named
   const apps = createGithubApps({ sources: [{ scm: "github", baseUrl, appId, privateKey }] });
 
   await t.throwsAsync(apps.installation("forge", 1), { message: /No GitHub App .* forge/ });
-  await t.throwsAsync(apps.token("github", 0), { message: /no App installation/ });
+  await t.throwsAsync(apps.installationToken("github", 0), { message: /no App installation/ });
 });
 
 test("a private key that is none stops the start", (t) => {

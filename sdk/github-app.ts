@@ -21,7 +21,7 @@ export type GithubApps = {
     options?: TokenOptions,
   ): Promise<InstallationClient>;
   /** The installation's token, as `git` wants it for a password; good for some minutes at least. */
-  token(scm: string, installationId: number, options?: TokenOptions): Promise<string>;
+  installationToken(scm: string, installationId: number, options?: TokenOptions): Promise<string>;
   /** The App's own id on a source, as check runs name it. */
   appId(scm: string): number | undefined;
 };
@@ -53,14 +53,14 @@ export function createGithubApps({
 
   return {
     async installation(scm, installationId, options) {
-      const auth = await token(scm, installationId, options);
+      const auth = await installationToken(scm, installationId, options);
       return new (require(scm).Client)({ auth });
     },
-    token,
+    installationToken,
     appId: (scm) => apps.get(scm)?.appId,
   };
 
-  async function token(
+  async function installationToken(
     scm: string,
     installationId: number,
     { fresh = false }: TokenOptions = {},

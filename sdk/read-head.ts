@@ -1,8 +1,15 @@
-import type { Repository } from "#ledger/types.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 
+/** What of a repository says where its source is. */
+type Place = {
+  /** `<scm>:<numeric id>`. */
+  readonly id: string;
+  readonly fullName: string;
+  readonly installationId: number;
+};
+
 /** The commit a branch is at, `undefined` when the branch or the repository is gone. */
-export type ReadHead = (repository: Repository, branch: string) => Promise<string | undefined>;
+export type ReadHead = (repository: Place, branch: string) => Promise<string | undefined>;
 
 type Answer = { readonly etag: string; readonly sha: string };
 
