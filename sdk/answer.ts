@@ -25,7 +25,7 @@ export function answerRequests(handle: Handler, log: Log): (request: Request) =>
             };
       const facts = { status, code, path: new URL(request.url).pathname, error: describe(error) };
       if (status >= 500) requestLog.error("request-failed", facts);
-      else requestLog.warn("request-refused", facts);
+      else requestLog.info("request-refused", facts);
       return Response.json({ code, message }, { status });
     }
   };

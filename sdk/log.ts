@@ -1,4 +1,4 @@
-import { type DestinationStream, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 
 /** Facts of one log line, in snake_case; `undefined` is left out. Never a secret or a payload. */
 export type Facts = Readonly<Record<string, unknown>>;
@@ -31,11 +31,12 @@ export function createLog(write: (line: string) => void): Log {
 /** A log that goes nowhere, for tools and tests that have nothing to say. */
 export const silentLog: Log = createLog(() => {});
 
-function wrap(logger: ReturnType<typeof pino>): Log {
+/** Facts are merged here rather than by pino's children, which would repeat a key that both have. */
+function wrap(logger: Logger, bound: Facts = {}): Log {
   return {
-    info: (event, facts = {}) => logger.info(facts, event),
-    warn: (event, facts = {}) => logger.warn(facts, event),
-    error: (event, facts = {}) => logger.error(facts, event),
-    with: (facts) => wrap(logger.child(facts)),
+    info: (event, facts) => logger.info({ ...bound, ...facts }, event),
+    warn: (event, facts) => logger.warn({ ...bound, ...facts }, event),
+    error: (event, facts) => logger.error({ ...bound, ...facts }, event),
+    with: (facts) => wrap(logger, { ...bound, ...facts }),
   };
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createLog } from "#sdk/log.ts";
 import type { CommandContext } from "../context.ts";
+import { createLogSink } from "../log-sink.ts";
 import { type Platform, startPlatform } from "../platform/start-platform.ts";
 
 /** Longest stop, in milliseconds; what still runs then is cut. */
@@ -19,7 +19,7 @@ export function startFor({ project, options, env, terminal }: CommandContext): P
     engine: options.engine,
     environment: env,
     say: (text) => terminal.line(text),
-    log: createLog((line) => void process.stderr.write(line)),
+    writeLog: createLogSink(process.stderr),
   });
 }
 

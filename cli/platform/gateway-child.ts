@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Env } from "#sdk/env.ts";
 import type { Log } from "#sdk/log.ts";
 
@@ -17,9 +18,14 @@ export type GatewayChild = {
  * The gateway in a process of its own, so that invocations share no event loop with the pipeline. It is
  * started again, on the same port, when it dies.
  */
-export async function startGateway(project: string, env: Env, log: Log): Promise<GatewayChild> {
+export async function startGateway(
+  project: string,
+  env: Env,
+  log: Log,
+  writeLog: (line: string) => void,
+): Promise<GatewayChild> {
   let closing = false;
-  let child = await startOnce(project, env);
+  let child = await startOnce(project, env, writeLog);
   const url = child.url;
   watch();
 
@@ -43,7 +49,7 @@ export async function startGateway(project: string, env: Env, log: Log): Promise
     const port = new URL(url).port;
     for (let waitMs = 50; !closing; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
-        child = await startOnce(project, { ...env, port });
+        child = await startOnce(project, { ...env, port }, writeLog);
         log.info("gateway-restarted", {});
         watch();
         return;
@@ -58,6 +64,7 @@ export async function startGateway(project: string, env: Env, log: Log): Promise
 async function startOnce(
   project: string,
   env: Env,
+  writeLog: (line: string) => void,
 ): Promise<{ readonly process: ChildProcess; readonly url: string }> {
   const child = fork(join(project, "gateway/main.ts"), [], {
     env: { ...env },
@@ -65,9 +72,12 @@ async function startOnce(
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    said = `${said}${chunk}`.slice(-4_096);
-    process.stderr.write(chunk);
+  const lines = child.stderr === null ? undefined : createInterface({ input: child.stderr });
+  lines?.on("line", (line) => {
+    said = `${said}${line}
+`.slice(-4_096);
+    writeLog(`${line}
+`);
   });
   const timer = AbortSignal.timeout(START_LIMIT_MS);
   const started = await Promise.race([

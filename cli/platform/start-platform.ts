@@ -5,7 +5,7 @@ import { writeDurably } from "#sdk/durable-file.ts";
 import { type Env, listSettings } from "#sdk/env.ts";
 import { createGatewayClient } from "#sdk/gateway-client.ts";
 import { createGithubApps } from "#sdk/github-app.ts";
-import type { Log } from "#sdk/log.ts";
+import { createLog } from "#sdk/log.ts";
 import { createBuilder } from "../../builder/builder.ts";
 import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
@@ -42,7 +42,8 @@ export type PlatformOptions = {
   readonly environment: Env;
   /** One line for people. */
   readonly say: (text: string) => void;
-  readonly log: Log;
+  /** One JSON log line with its newline. */
+  readonly writeLog: (line: string) => void;
 };
 
 export type Platform = {
@@ -77,7 +78,8 @@ async function startParts(
   options: PlatformOptions,
   onStop: (stop: Stop) => void,
 ): Promise<Omit<Platform, "close">> {
-  const { project, log } = options;
+  const { project, writeLog } = options;
+  const log = createLog(writeLog);
   const part = createReporter(options.say);
   const given = await readSettings(project, options.environment);
   const data = await part(
@@ -107,6 +109,7 @@ async function startParts(
         project,
         gatewayEnv(given, data.secrets, secrets.payloadKey, sockets, options.port),
         log,
+        writeLog,
       ),
     ({ url }) => `${url}, a process of its own`,
   );

@@ -75,7 +75,7 @@ async function deployOne(
     tell(tools, claim, { type: "function", name: planned.name, step: "healthy", ms });
     log.info("function-deployed", {
       build: claim.build.id,
-      function: planned.service,
+      service: planned.service,
       fence: release.fence,
       duration_ms: ms,
     });

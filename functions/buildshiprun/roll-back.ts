@@ -29,10 +29,10 @@ export async function rollBack(
       ledger.markRelease(release.id, release.service, "serving");
     }
     ledger.markRelease(undone.id, undone.service, "failed");
-    log.info("function-rolled-back", { function: undone.service, to: before?.buildId });
+    log.info("function-rolled-back", { service: undone.service, to: before?.buildId });
   } catch (error) {
     // The next push or redeploy mends it; the status of this one says failed either way.
-    log.error("roll-back-failed", { function: undone.service, error: describe(error) });
+    log.error("roll-back-failed", { service: undone.service, error: describe(error) });
   }
 }
 

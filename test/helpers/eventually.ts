@@ -1,15 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ExecutionContext } from "ava";
 
-/** Wait until `look` answers something other than `undefined` or `false`; throws after `timeoutMs`. */
-export async function eventually<T>(
-  look: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 5_000,
-): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    if (Date.now() > deadline) throw new Error(`Nothing came within ${timeoutMs} ms.`);
-    await sleep(5);
+/** Poll until it is true; fails the test with the condition's source after `withinMs`. */
+export async function eventually(
+  t: ExecutionContext,
+  isTrue: () => Promise<boolean>,
+  withinMs = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  let last: unknown;
+  while (Date.now() < deadline) {
+    try {
+      if (await isTrue()) return;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(50);
   }
+  t.fail(
+    `not true within ${withinMs} ms: ${isTrue}${last === undefined ? "" : `\nlast: ${String(last)}`}`,
+  );
 }
