@@ -90,7 +90,7 @@ function readFlag(url: URL, name: string): boolean {
 function throwWithTail(error: unknown): never {
   if (!(error instanceof HttpError) || error.code !== "never-healthy" || !error.cause) throw error;
   const message = `${error.message} Its last lines:\n${describe(error.cause)}`;
-  throw new HttpError(error.status, error.code, message, { cause: error });
+  throw new HttpError(error.status, error.code, message);
 }
 
 function accepted(): Response {

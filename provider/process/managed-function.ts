@@ -9,12 +9,12 @@ import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
 import { formatReport } from "../format-report.ts";
+import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
 import type { Settings } from "./settings.ts";
-import { createTurns } from "./turns.ts";
 import type { StartFailure, Version } from "./version.ts";
 
 export type FunctionTools = {

@@ -8,6 +8,7 @@ import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
 import { createEndpointBoard } from "../endpoint-board.ts";
+import { createTurns } from "../turns.ts";
 import { readArtifact } from "./artifact.ts";
 import { createFunctionLog, type FunctionLog } from "./function-log.ts";
 import { createRecordStore, type FunctionRecord } from "./function-record.ts";
@@ -19,7 +20,6 @@ import { SOCKET_PATH } from "./replica-folder.ts";
 import { createSecretStore } from "./secret-store.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import { createSlots } from "./slots.ts";
-import { createTurns } from "./turns.ts";
 import { createVersion } from "./version.ts";
 
 export type ProcessEngine = Engine & {
@@ -82,16 +82,16 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
     ready: () => ready,
     deploy: (deployment, { force = false, mode = "any", onDeclared = () => {} } = {}) =>
       manage(deployment.service).deploy({ deployment, force, mode, onDeclared }),
-    remove: (name) => find(name).remove(),
-    scale: (name, replicas) => find(name).scale(replicas),
+    remove: async (name) => find(name).remove(),
+    scale: async (name, replicas) => find(name).scale(replicas),
     list: async () => present((one) => one.report()),
     status: async (name) => functions.get(name)?.report(),
     inventory: async () => present((one) => one.inventory()),
     endpoints: () => present((one) => one.endpoints()),
     watchEndpoints: board.watch,
-    logs: (query) => {
+    async *logs(query) {
       find(query.name);
-      return logOf(query.name).read(query);
+      yield* logOf(query.name).read(query);
     },
     listSecrets: secrets.list,
     createSecret: (secret) => secretTurn(() => secrets.create(secret)),

@@ -1,9 +1,9 @@
 import type { Endpoint } from "#provider/provider.ts";
+import type { Turns } from "../turns.ts";
 import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { Release } from "./function-record.ts";
 import { type Replica, type ReplicaTools, startReplica } from "./replica.ts";
-import type { Turns } from "./turns.ts";
 
 export type VersionTools = ReplicaTools & {
   /** Bounds how many replicas start at once. */

@@ -1,0 +1,77 @@
+/**
+ * The function that engine tests deploy; its environment decides how it behaves, its paths what it does.
+ * Listens on the Unix socket after `--listen`, else on port 8080, as containers do.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+
+// biome-ignore lint/style/noProcessEnv: a function reads its own environment
+const env = process.env;
+const startedAt = Date.now();
+
+/** `behaviour=exit` ends at once, `=deaf` never listens, `=sick` answers its health path 500. */
+if (env.behaviour === "exit") {
+  process.stderr.write("cannot start: no database\n");
+  process.exit(7);
+}
+
+const paths = {
+  "/_/health": (_, answer) => {
+    answer.statusCode = env.behaviour === "sick" ? 500 : 200;
+    answer.end("OK");
+  },
+  "/": (_, answer) => answer.end(env.version ?? ""),
+  "/env": (_, answer) => answer.end(JSON.stringify(env)),
+  "/who": (_, answer) =>
+    answer.end(JSON.stringify({ pid: process.pid, uid: process.getuid(), startedAt })),
+  "/slow": (query, answer) => setTimeout(() => answer.end("slow"), Number(query.get("ms"))),
+  "/stream": (query, answer) => {
+    let left = Number(query.get("lines"));
+    const timer = setInterval(() => {
+      answer.write(`${left}\n`);
+      if (--left > 0) return;
+      clearInterval(timer);
+      answer.end();
+    }, 20);
+  },
+  "/exit": (query) => process.exit(Number(query.get("code"))),
+  "/print": (query, answer) => {
+    process.stdout.write(`${query.get("text").repeat(Number(query.get("times") ?? 1))}\n`, () =>
+      answer.end(),
+    );
+  },
+  "/read": (query, answer) => answer.end(attempt(() => readFileSync(query.get("path"), "utf8"))),
+  "/list": (query, answer) => answer.end(attempt(() => readdirSync(query.get("path")).join(" "))),
+  /** Start a process that outlives its parent where nothing prevents it. */
+  "/spawn": (_, answer) => {
+    const child = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
+    answer.end(String(child.pid));
+  },
+};
+
+const server = createServer((request, answer) => {
+  const url = new URL(request.url, "http://function");
+  const act = paths[url.pathname];
+  if (act === undefined) answer.writeHead(404).end();
+  else act(url.searchParams, answer);
+});
+const listen = process.argv.indexOf("--listen");
+if (env.behaviour !== "deaf") server.listen(listen < 0 ? 8080 : process.argv[listen + 1]);
+else setInterval(() => {}, 1_000);
+process.stdout.write(`started version ${env.version ?? ""}\n`);
+
+/** `stubborn=true` never lets go. */
+process.on("SIGTERM", () => {
+  if (env.stubborn === "true") return;
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
+
+function attempt(work) {
+  try {
+    return work();
+  } catch (error) {
+    return error.code;
+  }
+}
