@@ -51,7 +51,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { response } = this.#call;
     response.writeHead(status, statusText, toClientHeaders(this.#call, status, raw));
     this.#resume = resume;
-    process.nextTick(flushIfSilent, this);
+    // Undici takes the Content-Length that a 304 may carry for a promise and would cut the connection.
+    if (status === 304) response.end();
+    else process.nextTick(flushIfSilent, this);
     return true;
   }
 
@@ -66,6 +68,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#written = true;
     this.#owner.released(this);
     const { response } = this.#call;
+    if (response.writableEnded) return;
     if (trailers !== null && trailers.length > 0) response.addTrailers(toTrailers(trailers));
     response.end();
   }
@@ -77,7 +80,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onError(error: Error): void {
     this.#owner.released(this);
-    if (this.#cancelled) return;
+    if (this.#cancelled || this.#call.response.writableEnded) return;
     // Half an answer cannot be taken back; only a cut connection tells the client that it is not whole.
     if (this.#call.response.headersSent) this.#call.response.destroy(error);
     else this.#owner.failed(this, error);

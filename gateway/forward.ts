@@ -46,7 +46,7 @@ export function forward(call: Call, to: Forwarded, { log, config }: ForwardTools
       return;
     }
     log.error("room-unreachable", {
-      room: to.room.name,
+      to: to.room.name,
       call_id: call.callId,
       error: describe(error),
     });

@@ -153,7 +153,12 @@ export function createGateway(tools: GatewayTools): Gateway {
       answerCall(call, 404, `No such function: ${service}.\n`);
       return;
     }
-    pass(call, rooms.functions, config.maxUploadBytes, `/${name}${path === "/" ? "" : path}`);
+    pass(
+      call,
+      rooms.functions,
+      config.maxUploadBytes,
+      `/${name}${/^\/(?:$|\?)/.test(path) ? path.slice(1) : path}`,
+    );
   }
 
   function queue(call: Call, service: string, isSystem: boolean): void {

@@ -80,7 +80,7 @@ async function ask({ provider, authorization }: SystemTools, path: string): Prom
 }
 
 function unreachable(error: unknown, { log }: SystemTools): Answer {
-  log.error("room-unreachable", { room: "provider", error: describe(error) });
+  log.error("room-unreachable", { to: "provider", error: describe(error) });
   return { status: 502, text: "The provider cannot be reached; try again in a moment.\n" };
 }
 

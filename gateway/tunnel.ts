@@ -15,8 +15,8 @@ export function tunnel(
   if (head.length > 0) upstream.write(head);
   socket.setTimeout(0);
   socket.setNoDelay(true);
-  socket.pipe(upstream);
-  upstream.pipe(socket);
+  join(socket, upstream);
+  join(upstream, socket);
 
   let open = 2;
   const close = (): void => {
@@ -24,11 +24,16 @@ export function tunnel(
     upstream.destroy();
     if (--open === 0) ended();
   };
-  // `close` follows every error; the error itself says nothing that the other end could be told.
-  socket.on("error", () => upstream.destroy());
-  upstream.on("error", () => socket.destroy());
   socket.once("close", close);
   upstream.once("close", close);
+}
+
+/** What `from` says goes to `to`; when it has said all, both are over: neither half serves anyone alone. */
+function join(from: Duplex, to: Duplex): void {
+  from.pipe(to, { end: false });
+  from.once("end", () => to.end(() => to.destroy()));
+  // `close` follows every error; the error itself says nothing that the other end could be told.
+  from.on("error", () => to.destroy());
 }
 
 function formatSwitch(headers: readonly string[]): string {

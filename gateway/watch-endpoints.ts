@@ -1,9 +1,9 @@
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { EndpointTable, KnownEndpoints } from "./endpoint-table.ts";
 import { parseEndpointLine } from "./parse-endpoints.ts";
+import { readLines } from "./read-lines.ts";
 import type { Room } from "./rooms.ts";
 
 const FIRST_BACKOFF_MS = 50;
@@ -72,7 +72,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
       await body.dump();
       throw new Error(`The provider answered ${statusCode} to /endpoints`);
     }
-    for await (const text of createInterface({ input: body, crlfDelay: Infinity })) apply(text);
+    for await (const text of readLines(body)) apply(text);
   }
 
   function apply(text: string): void {

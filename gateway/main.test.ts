@@ -1,0 +1,84 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { until } from "./test-kit.ts";
+
+/** The real process, as its parent starts it. */
+async function startMain(t: ExecutionContext, extra: Record<string, string> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-main-"));
+  for (const name of ["basic-auth-user", "basic-auth-password", "payload-secret"]) {
+    await writeFile(join(folder, name), `${name}-value\n`);
+  }
+  const child = fork(join(import.meta.dirname, "main.ts"), {
+    silent: true,
+    env: {
+      port: "0",
+      functions_provider_url: `unix:${folder}/provider.sock`,
+      queue_url: `unix:${folder}/queue.sock`,
+      forge_url: `unix:${folder}/forge.sock`,
+      builder_url: `unix:${folder}/builder.sock`,
+      system_functions_url: `unix:${folder}/functions.sock`,
+      secret_mount_path: folder,
+      ...extra,
+    },
+  });
+  let output = "";
+  let log = "";
+  child.stdout?.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    log += chunk;
+  });
+  t.teardown(async () => {
+    child.kill("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  });
+  return { child, output: () => output, log: () => log };
+}
+
+async function listening(child: ChildProcess): Promise<string> {
+  const [message] = await once(child, "message");
+  return typeof message === "object" && message !== null && "listening" in message
+    ? String(message.listening)
+    : "";
+}
+
+test("the process tells its parent where it listens, says nothing on stdout and stops on SIGTERM", async (t) => {
+  const { child, output, log } = await startMain(t);
+
+  const url = await listening(child);
+  const response = await fetch(`${url}/ready`);
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+
+  t.is(response.status, 503);
+  t.deepEqual(await exited, [0, null]);
+  t.is(output(), "");
+  t.false(log().includes("-value"), "a secret is in the log");
+});
+
+test("the process ends when its parent is gone", async (t) => {
+  const { child } = await startMain(t);
+  await listening(child);
+
+  const exited = once(child, "exit");
+  child.disconnect();
+
+  t.deepEqual(await exited, [0, null]);
+});
+
+test("a wrong configuration ends the process and is named in the log", async (t) => {
+  const { child, log } = await startMain(t, {
+    queue_url: "nowhere",
+    secret_mount_path: "/nowhere",
+  });
+
+  const [code] = await once(child, "exit");
+
+  t.is(code, 1);
+  await until(() => log().includes("queue_url is"));
+});
