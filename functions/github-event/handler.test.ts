@@ -2,7 +2,6 @@ import { createHmac } from "node:crypto";
 
 import test from "ava";
 import { signWebhook } from "#sdk/webhook-signature.ts";
-import { eventually } from "../../test/helpers/eventually.ts";
 import { FORGE_SECRET, setUpIntake } from "../../test/helpers/intake.ts";
 import {
   commitSha,
@@ -11,6 +10,7 @@ import {
   pushDelivery,
   WEBHOOK_SECRET,
 } from "../../test/helpers/push-delivery.ts";
+import { until } from "../../test/helpers/until.ts";
 import { webhookExamples } from "../../test/helpers/webhook-examples.ts";
 import { readConfig } from "./config.ts";
 import { createCustomers } from "./customers.ts";
@@ -98,7 +98,7 @@ test("a push is accepted durably, answered 202 with its build, and queued for it
   const [build] = ledger.listBuilds({ limit: 10 });
   t.deepEqual(await response.json(), { queued: true, sha: commitSha(1), build: build?.id });
   t.like(ledger.findDelivery("github:d-1"), { decision: "queued", status: 202 });
-  await eventually(() => jobsFor("git-tar").length > 0);
+  await until(() => jobsFor("git-tar").length > 0);
   t.deepEqual(jobsFor("git-tar"), [
     { name: "git-tar", body: { v: 1, buildId: build?.id, step: "run" }, ownerId: "github:1" },
   ]);
@@ -200,7 +200,7 @@ test("a push is accepted although the queue is down: the sweeper repeats the job
 
   t.is(response.status, 202);
   t.is(ledger.listUnleased().length, 1);
-  await eventually(() => loopback.lines.some(({ event }) => event === "job-not-queued"));
+  await until(() => loopback.lines.some(({ event }) => event === "job-not-queued"));
 });
 
 const HOSTILE: readonly [string, string | (() => string)][] = [

@@ -72,7 +72,7 @@ export function createHandler(tools: Tools): Handler {
         403,
         "github-intake-off",
         "Deliveries from GitHub are refused: github_intake is false, because builds and functions of " +
-          "strangers are not isolated here; set github_intake=true to accept that, or change the engine.",
+          "strangers are not isolated here; set process_engine_runs_strangers_code=true to accept that, or change the engine.",
       );
   }
 

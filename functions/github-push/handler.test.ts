@@ -1,7 +1,7 @@
 import test from "ava";
-import { eventually } from "../../test/helpers/eventually.ts";
 import { setUpIntake } from "../../test/helpers/intake.ts";
 import { commitSha, pushDelivery } from "../../test/helpers/push-delivery.ts";
+import { until } from "../../test/helpers/until.ts";
 import { variablesInReadme, variablesOf } from "../../test/helpers/variables.ts";
 import { readConfig } from "./config.ts";
 import { createHandler } from "./handler.ts";
@@ -21,7 +21,7 @@ test("a push to another branch is answered 200 with the reason, recorded, and au
     ref: "refs/heads/try",
   });
   t.deepEqual(ledger.listBuilds({ limit: 1 }), []);
-  await eventually(() => jobsFor("audit-event").length > 0);
+  await until(() => jobsFor("audit-event").length > 0);
   t.like(jobsFor("audit-event")[0]?.body, { v: 1, Source: "github-push", Message: reason });
 });
 
@@ -65,11 +65,11 @@ test("pushes come in any order: the one that was accepted last is the newest", a
 test("the statuses of builds that a push supersedes are sent as well", async (t) => {
   const { deliver, ledger, jobsFor } = setUpIntake(t);
   await deliver(pushDelivery({ after: commitSha(1) }));
-  await eventually(() => jobsFor("github-status").length === 1);
+  await until(() => jobsFor("github-status").length === 1);
 
   await deliver(pushDelivery({ after: commitSha(2) }));
 
-  await eventually(() => jobsFor("github-status").length === 3);
+  await until(() => jobsFor("github-status").length === 3);
   const [newer, older] = ledger.listBuilds({ limit: 2 });
   t.deepEqual(
     jobsFor("github-status")
