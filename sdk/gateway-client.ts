@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { HttpError } from "#sdk/errors.ts";
 import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
 import type { FunctionDeployment, FunctionStatus } from "#sdk/messages.ts";
@@ -130,11 +131,16 @@ export function createGatewayClient(
       ...(signal ? { signal } : {}),
     });
     if (response.ok || allowed.includes(response.status)) return response;
-    const text = (await response.text()).trim();
-    throw new HttpError(
-      response.status,
-      "gateway-refused",
-      text || `The gateway answered ${response.status} to ${method} /system/${path}.`,
-    );
+    throw await toError(response, `${method} /system/${path}`);
   }
+}
+
+const refusal = z.object({ code: z.string(), message: z.string() });
+
+/** The answer's own code and message, or its text where it is not one of ours. */
+async function toError(response: Response, call: string): Promise<HttpError> {
+  const text = (await response.text()).trim();
+  const own = text.startsWith("{") ? refusal.safeParse(JSON.parse(text)).data : undefined;
+  const message = own?.message ?? (text || `The gateway answered ${response.status} to ${call}.`);
+  return new HttpError(response.status, own?.code ?? "gateway-refused", message);
 }

@@ -3,9 +3,9 @@ import { copyFile, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
-import { eventually } from "./helpers/eventually.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import { answering, makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+import { until } from "./helpers/until.ts";
 
 const WEBHOOK_SECRET = "the webhook secret of the App";
 
@@ -94,8 +94,8 @@ test("a signed push webhook makes the function answer and the commit show where"
   const response = await deliver("72d3162e-cc78-11e3-81ab-4c9367dc0958");
 
   t.is(response.status, 202);
-  await eventually(t, async () => (await call(platform, "alice-cart")) === "from GitHub");
-  await eventually(t, async () => {
+  await until(async () => (await call(platform, "alice-cart")) === "from GitHub");
+  await until(async () => {
     const { statuses } = (await ask(`repos/alice/shop/commits/${sha}/status`)) as unknown as {
       statuses: { context: string; state: string; target_url: string }[];
     };

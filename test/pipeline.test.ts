@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import anyTest, { type ExecutionContext, type TestFn } from "ava";
-import { eventually } from "./helpers/eventually.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import {
   answering,
@@ -10,6 +9,7 @@ import {
   stackOf,
   type TestRepository,
 } from "./helpers/repository.ts";
+import { until } from "./helpers/until.ts";
 
 const test = anyTest as TestFn<{ repositories: TestRepository[] }>;
 
@@ -113,8 +113,7 @@ for (const backend of BACKENDS) {
     await repository.push(url);
 
     t.is(await call(platform, "leaver-cart"), "one");
-    await eventually(
-      t,
+    await until(
       async () => (await fetch(new URL("function/leaver-banner", platform.url))).status === 404,
     );
   });
@@ -170,10 +169,7 @@ for (const backend of BACKENDS) {
       t.regex(pushed.output, /cart/);
       t.regex(pushed.output, /no configuration/);
       t.is(await call(platform, "sick-cart"), "one");
-      await eventually(
-        t,
-        async () => (await call(platform, "sick-banner", "hello")) === "banner: hello",
-      );
+      await until(async () => (await call(platform, "sick-banner", "hello")) === "banner: hello");
       t.like(await finalStatus(t, platform, "sick", sha), { state: "failure" });
     },
   );
@@ -203,7 +199,7 @@ for (const backend of BACKENDS) {
       if (!newerPush.ok) newerPush = await repository.push(url, `${newer}:main`);
 
       t.true(newerPush.ok, newerPush.output);
-      await eventually(t, async () => (await call(platform, "twice-cart")) === "three");
+      await until(async () => (await call(platform, "twice-cart")) === "three");
       const states = [
         await finalStatus(t, platform, "twice", older),
         await finalStatus(t, platform, "twice", newer),
@@ -224,7 +220,7 @@ for (const backend of BACKENDS) {
       const { repository, url } = await owner(t, platform, "chaser", slow);
       const older = await repository.git("rev-parse", "HEAD");
       const olderPush = repository.push(url);
-      await eventually(t, async () =>
+      await until(async () =>
         /accepted|planned|building/.test(
           await platform.ofc("builds", "chaser", "--json").catch(() => ""),
         ),
@@ -238,7 +234,7 @@ for (const backend of BACKENDS) {
 
       await olderPush;
       t.true(pushed.ok, pushed.output);
-      await eventually(t, async () => (await call(platform, "chaser-cart")) === "fast");
+      await until(async () => (await call(platform, "chaser-cart")) === "fast");
       t.like(await finalStatus(t, platform, "chaser", newer), { state: "success" });
       const { state, description } = await finalStatus(t, platform, "chaser", older);
       if (state !== "success") t.is(description, `superseded by ${newer.slice(0, 7)}`);
@@ -252,16 +248,16 @@ for (const backend of BACKENDS) {
       const before = await startPlatform({ env });
       const { repository, url } = await owner(t, before, "phoenix", shop("risen"));
       const pushing = repository.push(url);
-      await eventually(t, async () =>
+      await until(async () =>
         /"id"/.test(await before.ofc("builds", "phoenix", "--json").catch(() => "")),
       );
       await before.kill();
       await pushing;
-      await eventually(t, async () => processesOf(before.dataFolder).length === 0);
+      await until(async () => processesOf(before.dataFolder).length === 0);
 
       const after = await startPlatform({ dataFolder: before.dataFolder, env });
 
-      await eventually(t, async () => (await call(after, "phoenix-cart")) === "risen");
+      await until(async () => (await call(after, "phoenix-cart")) === "risen");
       const sha = await repository.git("rev-parse", "HEAD");
       t.like(await finalStatus(t, after, "phoenix", sha), { state: "success" });
       t.is(await after.stop(), 0);
@@ -329,7 +325,7 @@ async function finalStatus(
   const { token } = JSON.parse(await platform.ofc("token", name, "--json")) as { token: string };
   const url = new URL(`api/v3/repos/${name}/shop/commits/${sha}/status`, platform.url);
   let found: Status | undefined;
-  await eventually(t, async () => {
+  await until(async () => {
     const response = await fetch(url, { headers: { authorization: `token ${token}` } });
     const { statuses = [] } = (await response.json()) as { statuses?: Status[] };
     found = statuses.find(({ context }) => context === "stack-deploy");

@@ -83,14 +83,17 @@ async function deployOne(
   } catch (error) {
     if (!(error instanceof HttpError) && !(error instanceof NameTaken)) throw error;
     if (error instanceof HttpError && error.status >= 500) throw error;
-    tell(tools, claim, {
-      type: "function",
-      name: planned.name,
-      step: "failed",
-      reason: error.message,
-    });
-    return { planned, reason: error.message };
+    const { reason, tail } = splitTail(error.message);
+    for (const text of tail) tell(tools, claim, { type: "log", name: planned.name, text });
+    tell(tools, claim, { type: "function", name: planned.name, step: "failed", reason });
+    return { planned, reason };
   }
+}
+
+/** The provider puts the last lines of a replica that never became healthy behind the reason. */
+function splitTail(message: string): { readonly reason: string; readonly tail: readonly string[] } {
+  const [reason = "", lines] = message.split(" Its last lines:\n");
+  return { reason, tail: lines?.split("\n") ?? [] };
 }
 
 /** Declare, deploy, record; a fence that the engine has passed is lifted above it and tried once more. */
@@ -137,10 +140,9 @@ function releaseId({ build }: Claim, planned: PlannedFunction, digest: string): 
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
-function tell(
-  { ledger }: Tools,
-  { build }: Claim,
-  event: Omit<Extract<BuildEvent, { type: "function" }>, "v" | "at">,
-): void {
+type Told = Extract<BuildEvent, { type: "function" | "log" }>;
+type Untimed<Event> = Event extends unknown ? Omit<Event, "v" | "at"> : never;
+
+function tell({ ledger }: Tools, { build }: Claim, event: Untimed<Told>): void {
   ledger.addEvent(build.id, { v: 1, at: Date.now(), ...event });
 }
