@@ -6,15 +6,15 @@ test("the last table stays in force while the provider is away, and a lost chang
   await serve("cart", (_request, response) => response.end("still here"));
   const late = await listen((_request, response) => response.end("late"));
 
-  provider.cut();
-  await until(() => provider.watchers.size === 0);
-  const away = await fetch(`${url}/function/cart`);
   provider.functions.set("late", {
     name: "late",
     namespace: "openfaas-fn",
     endpoints: [late.url],
     replicas: 1,
   });
+  provider.cut();
+  await until(() => provider.watchers.size === 0);
+  const away = await fetch(`${url}/function/cart`);
   await until(() => gateway.table.find("late") !== undefined);
 
   t.is(await away.text(), "still here");
