@@ -63,10 +63,12 @@ async function fetchOnce(
       ...(credential === undefined ? {} : { credential }),
     });
     if (code !== 0) throw toFetchError(stderr, sha, credential?.password);
+    await watch.check();
     if (!(await hasCommit(folder, sha)))
       throw new FetchError("broken", `git fetched ${sha.slice(0, 7)} without keeping it`);
   } catch (error) {
-    await removeStale(folder);
+    if (error instanceof FetchError && error.failure === "too-large") await resetMirror(folder);
+    else await removeStale(folder);
     signal.throwIfAborted();
     throw isTimeout(error)
       ? new FetchError("timed-out", `the fetch took longer than ${limits.fetchMs / 1_000} s`)
@@ -108,30 +110,25 @@ function fetchArgs(cloneUrl: string, sha: string): readonly string[] {
   ];
 }
 
-/** A signal that also aborts when the fetch takes too long or brings too much. */
+/** A signal that also aborts when the fetch takes too long or brings too much; `check` after a fast one. */
 async function watchLimits({ folder, limits }: MirrorOptions, signal: AbortSignal) {
   const growth = new AbortController();
   const before = await packBytes(folder);
-  const timer = setInterval(() => {
-    packBytes(folder).then(
-      (bytes) => {
-        if (bytes - before > limits.fetchBytes) growth.abort(tooLarge(limits.fetchBytes));
-      },
-      (error: unknown) => growth.abort(error),
+  const check = async () => {
+    if ((await packBytes(folder)) - before <= limits.fetchBytes) return;
+    throw new FetchError(
+      "too-large",
+      `the commit is larger than ${limits.fetchBytes} bytes; keep large files elsewhere`,
     );
+  };
+  const timer = setInterval(() => {
+    check().catch((error: unknown) => growth.abort(error));
   }, GROWTH_CHECK_MS);
   return {
     signal: AbortSignal.any([signal, growth.signal, AbortSignal.timeout(limits.fetchMs)]),
+    check,
     stop: () => clearInterval(timer),
   };
-}
-
-function tooLarge(limitBytes: number): FetchError {
-  const limit = Math.floor(limitBytes / 1024 ** 2);
-  return new FetchError(
-    "too-large",
-    `the commit is larger than ${limit} MiB; keep large files elsewhere`,
-  );
 }
 
 function isTimeout(error: unknown): boolean {

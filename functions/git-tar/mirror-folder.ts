@@ -6,6 +6,8 @@ import { readersGone } from "./folder-use.ts";
 
 const KEPT = "refs/kept";
 const BROKEN = "broken";
+/** Tells this process' discarded mirrors from those of earlier ones. */
+const RUN = randomUUID().slice(0, 8);
 
 /** The ref a fetched commit is kept under; it is written last, so it says that the commit is complete. */
 export function keptRef(sha: string): string {
@@ -68,11 +70,12 @@ export async function packBytes(folder: string): Promise<number> {
 
 /** Put an empty place where the mirror was. Who reads the old one may finish; then it is deleted. */
 export async function resetMirror(folder: string): Promise<void> {
-  const trash = `${folder}.old-${randomUUID()}`;
   await mkdir(dirname(folder), { recursive: true });
   await removeTrash(folder);
+  const trash = `${folder}.old-${RUN}-${randomUUID()}`;
   await rename(folder, trash).catch(emptyWhenAbsent);
-  await Promise.race([discard(folder, trash), Promise.resolve()]);
+  // Nobody waits for this; what it cannot delete, the next run of the platform does.
+  discard(folder, trash).catch(() => {});
 }
 
 async function discard(folder: string, trash: string): Promise<void> {
@@ -80,10 +83,12 @@ async function discard(folder: string, trash: string): Promise<void> {
   await rm(trash, { recursive: true, force: true });
 }
 
-/** What an earlier process had no time to delete. */
+/** What an earlier run of the platform had no time to delete. */
 async function removeTrash(folder: string): Promise<void> {
   const prefix = `${basename(folder)}.old-`;
-  const old = (await names(dirname(folder))).filter((name) => name.startsWith(prefix));
+  const old = (await names(dirname(folder))).filter(
+    (name) => name.startsWith(prefix) && !name.startsWith(`${prefix}${RUN}`),
+  );
   await Promise.all(
     old.map((name) => rm(join(dirname(folder), name), { recursive: true, force: true })),
   );

@@ -86,7 +86,7 @@ function refuseDuplicates(keys: readonly unknown[], file: string): void {
   for (const key of keys) {
     const name = isScalar(key) ? key.value : key;
     if (seen.has(name) && name !== "<<")
-      throw new StackError(`${file} holds the key ${JSON.stringify(name)} twice in one map`);
+      throw new StackError(`${file} holds the key ${JSON.stringify(name)} twice`);
     seen.add(name);
   }
 }

@@ -142,6 +142,11 @@ function answer(
       REMOTE_USER: "alice",
     },
   });
+  // A client that gives up takes its backend with it.
+  response.once("close", () => {
+    backend.stdout.destroy();
+    backend.kill();
+  });
   request.pipe(backend.stdin);
   backend.stdin.on("error", () => {});
   passOn(backend, response);

@@ -1,0 +1,77 @@
+import test from "ava";
+import fc from "fast-check";
+import { parseDockerignore } from "./dockerignore.ts";
+import { StackError } from "./stack-error.ts";
+
+const CASES: readonly (readonly [pattern: string, path: string, ignored: boolean])[] = [
+  ["node_modules", "node_modules/a/b.js", true],
+  ["node_modules", "src/node_modules/a.js", false],
+  ["**/node_modules", "src/node_modules/a.js", true],
+  ["**/node_modules", "node_modules/a.js", true],
+  ["*.md", "README.md", true],
+  ["*.md", "docs/README.md", false],
+  ["*.md\n!README.md", "README.md", false],
+  ["!README.md\n*.md", "README.md", true],
+  ["*\n!src", "src/a.js", false],
+  ["*\n!src", "lib/a.js", true],
+  ["node_modules\n!node_modules/keep", "node_modules/keep/a.js", false],
+  ["/a/b/", "a/b/c", true],
+  ["./a", "a", true],
+  ["a/**", "a/b/c", true],
+  ["a/**", "a", false],
+  ["**/*.log", "a/b/c.log", true],
+  ["a/**/z", "a/z", true],
+  ["a/**/z", "a/b/c/z", true],
+  ["**", "anything/at/all", true],
+  ["?.js", "a.js", true],
+  ["?.js", "ab.js", false],
+  ["[a-c].js", "b.js", true],
+  ["[^a-c].js", "b.js", false],
+  ["[a", "a", false],
+  ["\\*.js", "*.js", true],
+  ["\\*.js", "a.js", false],
+  ["# comment\n\n  ", "# comment", false],
+  ["../secret", "secret", false],
+];
+
+for (const [pattern, path, ignored] of CASES) {
+  test(`${JSON.stringify(pattern)} ${ignored ? "leaves out" : "keeps"} ${path}`, (t) => {
+    t.is(parseDockerignore(pattern)(path), ignored);
+  });
+}
+
+test("a pattern of many stars is matched in no time", (t) => {
+  const ignores = parseDockerignore(`${"*a".repeat(100)}b`);
+  const started = performance.now();
+
+  t.false(ignores("a".repeat(4_000)));
+
+  t.true(performance.now() - started < 500);
+});
+
+test("patterns that would take too long are refused", (t) => {
+  const ignores = parseDockerignore(
+    Array.from({ length: 1_000 }, () => `${"a".repeat(60)}*a*a*b`).join("\n"),
+  );
+
+  const match = () => {
+    for (let i = 0; i < 20_000; i++) ignores("a".repeat(250));
+  };
+
+  t.throws(match, { instanceOf: StackError, message: /takes too long to match/ });
+});
+
+test("whatever the patterns, matching answers yes or no", (t) => {
+  const text = fc
+    .array(fc.constantFrom(..."ab*?[]!^-\\/.#\n ", "**"), { maxLength: 30 })
+    .map((parts) => parts.join(""));
+
+  fc.assert(
+    fc.property(
+      text,
+      text,
+      (patterns, path) => typeof parseDockerignore(patterns)(path) === "boolean",
+    ),
+  );
+  t.pass();
+});
