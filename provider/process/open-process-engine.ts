@@ -50,7 +50,9 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
   const folders = await createFolders(dataFolder, options.runFolder);
   const leftovers = createLeftovers(folders.processes);
   for (const pid of await leftovers.sweep()) log.warn("leftover-process-killed", { pid });
-  await emptyFolder(folders.run);
+  await removeFiles(folders.run, () => true);
+  for (const folder of [folders.functions, folders.secrets])
+    await removeFiles(folder, (name) => name.endsWith(".tmp"));
 
   const isolation = await findIsolation(folders.run, settings);
   const secrets = createSecretStore(folders.secrets);
@@ -205,7 +207,8 @@ async function createFolders(dataFolder: string, runFolder: string) {
   return folders;
 }
 
-async function emptyFolder(folder: string): Promise<void> {
-  for (const name of await readdir(folder))
+/** Remove what an interrupted platform left behind. */
+async function removeFiles(folder: string, isOld: (name: string) => boolean): Promise<void> {
+  for (const name of (await readdir(folder)).filter(isOld))
     await rm(join(folder, name), { recursive: true, force: true });
 }

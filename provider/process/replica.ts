@@ -156,14 +156,17 @@ export function startReplica(
     const splitter = createLineSplitter();
     try {
       for await (const chunk of output) await appendAll(splitter.push(chunk));
-      await appendAll(splitter.end());
     } catch (error) {
-      tools.log.error("function-log-lost", { instance, error: describe(error) });
-      output.resume();
+      tools.log.error("function-output-lost", { instance, error: describe(error) });
     }
+    await appendAll(splitter.end());
   }
 
+  /** A full disk costs lines, never the function. */
   async function appendAll(lines: readonly string[]): Promise<void> {
-    if (lines.length > 0) await append(instance, lines);
+    if (lines.length === 0) return;
+    await append(instance, lines).catch((error: unknown) =>
+      tools.log.error("function-log-lost", { instance, error: describe(error) }),
+    );
   }
 }

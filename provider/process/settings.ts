@@ -19,6 +19,10 @@ export type Settings = {
   readonly maxReplicas: number;
   /** Replicas that may be starting at once. */
   readonly startsAtOnce: number;
+  /** After this long a starting replica no longer counts as one of those. */
+  readonly startTurnMs: number;
+  /** Most processes and threads of a replica that has a user of its own. */
+  readonly processLimit: number;
   /** Kept log of one function. */
   readonly logBytes: number;
   /** Writable space of a replica's own `/tmp`, as `mount` takes it. */
@@ -44,6 +48,8 @@ export const defaultSettings: Settings = {
   restartMaxMs: 30_000,
   maxReplicas: 20,
   startsAtOnce: 8,
+  startTurnMs: 1_000,
+  processLimit: 1_024,
   logBytes: 4 * 1024 * 1024,
   tmpLimit: "256m",
   path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

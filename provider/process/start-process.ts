@@ -15,7 +15,12 @@ export type Launch = {
   readonly enters: boolean;
 };
 
-export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+export type Exit = {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why it could not be started at all. */
+  readonly problem?: string;
+};
 
 export type StartedProcess = {
   /** What it prints: standard output and standard error. */
@@ -45,7 +50,7 @@ export function startProcess(
     detached: true,
   });
   const ended = new Promise<Exit>((resolve) => {
-    child.once("error", () => resolve({ code: 127, signal: null }));
+    child.once("error", ({ message }) => resolve({ code: null, signal: null, problem: message }));
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
   const channel = child.stdio[3];
@@ -93,7 +98,8 @@ function killOne(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** `exited with code 1`, `was killed by SIGKILL`. */
-export function formatExit({ code, signal }: Exit): string {
+/** `exited with code 1`, `was killed by SIGKILL`, `could not be started: spawn python3 ENOENT`. */
+export function formatExit({ code, signal, problem }: Exit): string {
+  if (problem !== undefined) return `could not be started: ${problem}`;
   return signal === null ? `exited with code ${code ?? "unknown"}` : `was killed by ${signal}`;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "#provider/provider.ts";
 import type { Turns } from "../turns.ts";
 import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
@@ -28,7 +29,7 @@ export type Version = {
   /** Keep `wanted` replicas running from now on; resolves when those just started have settled. */
   serve(wanted: number): Promise<void>;
   endpoints(): Endpoint[];
-  /** Why a replica is missing, while one is. */
+  /** Why a replica died, while one is missing or until all have lived for a while. */
   problem(): string | undefined;
   /** How many replicas died since the version was started. */
   deaths(): number;
@@ -53,6 +54,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   let failures = 0;
   let deaths = 0;
   let problem: string | undefined;
+  let diedAt = Number.NEGATIVE_INFINITY;
   let retry: NodeJS.Timeout | undefined;
 
   return {
@@ -68,7 +70,11 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       await reconcile();
     },
     endpoints: () => [...members].filter(isHealthy).map(({ replica }) => replica.endpoint),
-    problem: () => problem,
+    problem() {
+      const lately = performance.now() - diedAt < settings.watchMs;
+      const missing = [...members].filter(isHealthy).length < wanted;
+      return lately || missing ? problem : undefined;
+    },
     deaths: () => deaths,
     async refreshSecret(name, value) {
       await Promise.all([...members].map(({ replica }) => replica.refreshSecret(name, value)));
@@ -80,22 +86,26 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   /** Start one replica and wait for its probe. */
   async function launch(): Promise<StartFailure | undefined> {
     queued++;
-    return tools.starts(async () => {
+    const member = await tools.starts(async () => {
       queued--;
-      if (phase === "stopped") return { reason: "was stopped while starting", logTail: "" };
-      if (phase === "serving" && members.size >= wanted) return undefined;
-      const member: Member = {
-        replica: startReplica(tools, release.deployment, functionLog.append),
-      };
-      members.add(member);
-      const reason = await member.replica.healthy;
-      return reason === undefined ? welcome(member) : dismiss(member, reason);
+      if (phase === "stopped" || (phase === "serving" && members.size >= wanted)) return undefined;
+      const started = { replica: startReplica(tools, release.deployment, functionLog.append) };
+      members.add(started);
+      // A slow one gives up its turn, so that it holds up nobody else's start.
+      const patience = sleep(settings.startTurnMs, undefined, { ref: false });
+      await Promise.race([started.replica.healthy, patience]);
+      return started;
     });
+    if (member === undefined)
+      return phase === "stopped"
+        ? { reason: "was stopped while starting", logTail: "" }
+        : undefined;
+    const reason = await member.replica.healthy;
+    return reason === undefined ? welcome(member) : dismiss(member, reason);
   }
 
   function welcome(member: Member): undefined {
     member.healthySince = performance.now();
-    problem = undefined;
     void member.replica.ended.then((how) => bury(member, how));
     if (members.has(member)) tools.changed();
   }
@@ -119,6 +129,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
 
   function noteDeath(instance: string, how: string, livedMs: number): void {
     failures = livedMs > settings.watchMs ? 1 : failures + 1;
+    diedAt = performance.now();
     problem = `replica ${instance} ${how}`;
     if (phase !== "serving") return;
     const delayMs = decideRestartDelay(failures, settings.restartMs, settings.restartMaxMs);

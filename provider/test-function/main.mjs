@@ -3,7 +3,7 @@
  * Listens on the Unix socket after `--listen`, else on port 8080, as containers do.
  */
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 // biome-ignore lint/style/noProcessEnv: a function reads its own environment
@@ -43,9 +43,12 @@ const paths = {
   },
   "/read": (query, answer) => answer.end(attempt(() => readFileSync(query.get("path"), "utf8"))),
   "/list": (query, answer) => answer.end(attempt(() => readdirSync(query.get("path")).join(" "))),
+  "/write": (query, answer) => answer.end(attempt(() => writeFileSync(query.get("path"), "x"))),
+  "/remove": (query, answer) => answer.end(attempt(() => rmSync(query.get("path")))),
   /** Start a process that outlives its parent where nothing prevents it. */
-  "/spawn": (_, answer) => {
-    const child = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
+  "/spawn": (query, answer) => {
+    const detached = query.get("detached") === "true";
+    const child = spawn("sleep", ["1000"], { detached, stdio: "ignore" });
     answer.end(String(child.pid));
   },
 };
@@ -70,7 +73,7 @@ process.on("SIGTERM", () => {
 
 function attempt(work) {
   try {
-    return work();
+    return work() ?? "done";
   } catch (error) {
     return error.code;
   }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Become the first process of a replica's own world, then start the function in it.
-#   enter.sh <new root> <user id, or - to stay> <replica folder> <artefact root> <node> <project, or -> <tmp limit> <command…>
+#   enter.sh <new root> <user id, or - to stay> <replica folder> <artefact root> <node> <project, or -> <tmp limit> <process limit> <command…>
 # Runs with an empty environment inside fresh mount and PID namespaces. Reports its process id, as the
 # host sees it, on file descriptor 3; the function's environment arrives there (see start.sh).
 set -eu
@@ -9,8 +9,8 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 read -r host_pid _ </proc/self/stat
 echo "$host_pid" >&3
 
-root=$1 user=$2 replica=$3 artefact=$4 node=$5 project=$6 tmp_limit=$7
-shift 7
+root=$1 user=$2 replica=$3 artefact=$4 node=$5 project=$6 tmp_limit=$7 process_limit=$8
+shift 8
 
 mount --bind -o ro,nosuid,nodev "$root" "$root"
 for folder in usr bin sbin lib lib32 lib64 etc opt nix run/systemd/resolve; do
@@ -44,5 +44,7 @@ if [ "$user" = - ]; then
   exec setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --bounding-set=-all \
     --pdeathsig KILL /bin/sh /platform/start.sh "$@"
 fi
+# dash and busybox call it -p, bash -u.
+ulimit -p "$process_limit" 2>/dev/null || ulimit -u "$process_limit"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all \
   --bounding-set=-all --pdeathsig KILL /bin/sh /platform/start.sh "$@"
