@@ -55,11 +55,12 @@ function answerProbe(request, response, status) {
 }
 
 function refuse(response, maxInflight) {
-  response.writeHead(429, {
-    "content-type": "text/plain",
-    "x-openfaas-internal": "faas-middleware",
-  });
-  response.end(`Concurrent request limit exceeded. Max concurrent requests: ${maxInflight}\n`);
+  answer(
+    response,
+    429,
+    { "content-type": "text/plain", "x-openfaas-internal": "faas-middleware" },
+    `Concurrent request limit exceeded. Max concurrent requests: ${maxInflight}\n`,
+  );
 }
 
 async function serve(request, response, settings, handler) {
@@ -83,11 +84,10 @@ function startTimer(request, response, { execTimeoutMs, parseDuration }, duratio
   return setTimeout(() => {
     // A stream that already began may go on; a late answer may not begin.
     if (response.headersSent) return;
-    response.writeHead(504, {
+    answer(response, 504, {
       "x-openfaas-internal": "of-watchdog",
       "x-duration-seconds": duration(),
     });
-    response.end();
   }, limitMs);
 }
 
@@ -95,13 +95,19 @@ function answerFailure(response, error, seconds) {
   if (!error.statusCode) console.error(error);
   if (response.writableEnded) return undefined;
   if (response.headersSent) return response.destroy();
-  response.writeHead(error.statusCode ?? 500, {
+  const headers = {
     "content-type": "text/plain; charset=utf-8",
     "x-duration-seconds": seconds,
     // What is left of a refused body is not read.
     ...(error.statusCode === 413 ? { connection: "close" } : {}),
-  });
-  return response.end(String(error.message ?? error));
+  };
+  return answer(response, error.statusCode ?? 500, headers, String(error.message ?? error));
+}
+
+function answer(response, status, headers, body = "") {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.end(body);
 }
 
 /** Turn unhealthy, give routers time to notice, finish what runs, leave. */

@@ -67,11 +67,10 @@ function sendError(error, context, { response, duration }) {
   console.error(error);
   // The deadline has answered already.
   if (response.headersSent) return;
-  response.writeHead(context.statusCode === 200 ? 500 : context.statusCode, {
-    ...context.headerValues,
-    "content-type": "text/plain; charset=utf-8",
-    "x-duration-seconds": duration(),
-  });
+  response.statusCode = context.statusCode === 200 ? 500 : context.statusCode;
+  for (const [name, one] of Object.entries(context.headerValues)) response.setHeader(name, one);
+  response.setHeader("content-type", "text/plain; charset=utf-8");
+  response.setHeader("x-duration-seconds", duration());
   response.end(String(error));
 }
 

@@ -1,0 +1,32 @@
+import { chmod, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { Config } from "./config.ts";
+
+/** Listen and return the address. Not `#sdk/serve.ts`: its web server would double the time to start. */
+export async function listen(server: Server, address: Config["listen"]): Promise<string> {
+  if ("socketPath" in address) await rm(address.socketPath, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    if ("socketPath" in address) server.listen(address.socketPath, resolve);
+    else server.listen(address.port, address.hostname, resolve);
+  });
+  if ("socketPath" in address) {
+    await chmod(address.socketPath, 0o600);
+    return `unix:${address.socketPath}`;
+  }
+  const bound = server.address();
+  const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
+  return `http://127.0.0.1:${port}`;
+}
+
+/** Take nothing new, finish what runs, and cut what is left after `drainMs`. */
+export async function drain(server: Server, drainMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
