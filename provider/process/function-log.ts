@@ -100,6 +100,8 @@ export function createFunctionLog(
     if (sizeBytes === undefined) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       sizeBytes = await stat(newer).then(({ size }) => size, absentAs(0));
+      // A crash may have left half a line, which must not swallow the next.
+      if (sizeBytes > 0) await appendFile(newer, "\n");
     }
     if (sizeBytes < limitBytes / 2) return;
     await rename(newer, older);

@@ -1,0 +1,89 @@
+import test from "ava";
+import { awaitHealthy, readProbeSettings } from "./probe.ts";
+
+const times = { initialDelayMs: 0, settleMs: 20, deadlineMs: 300 };
+
+for (const [title, answers, expected] of [
+  ["healthy at once", [200], undefined],
+  ["healthy after refusals", ["connect ECONNREFUSED", 503, 200], undefined],
+  ["a redirect", [302], undefined],
+  ["healthy once, then not", [200, 500, 500, 500], /answered 500/],
+  ["always 404", [404], /answered 404/],
+  ["never an answer", ["no answer within a second"], /no answer/],
+] as const) {
+  test(`${title} ends ${expected ? "with the reason" : "healthy"}`, async (t) => {
+    const left: (number | string)[] = [...answers];
+    let last: number | string = "";
+    const ask = async () => {
+      last = left.shift() ?? last;
+      return last;
+    };
+
+    const reason = await awaitHealthy({ isListening, ask, signal: never() }, times);
+
+    if (expected === undefined) t.is(reason, undefined);
+    else t.regex(reason ?? "", expected);
+  });
+}
+
+test("one success is not enough: the second comes after the settle time", async (t) => {
+  const asked: number[] = [];
+  const ask = async () => {
+    asked.push(performance.now());
+    return 200;
+  };
+
+  await awaitHealthy({ isListening, ask, signal: never() }, times);
+
+  t.true(asked.length >= 2);
+  t.true((asked.at(-1) ?? 0) - (asked[0] ?? 0) >= times.settleMs);
+});
+
+test("nothing is asked before the initial delay, and the deadline counts from there", async (t) => {
+  const begun = performance.now();
+  let first = 0;
+  const ask = async () => {
+    first ||= performance.now();
+    return 200;
+  };
+
+  await awaitHealthy({ isListening, ask, signal: never() }, { ...times, initialDelayMs: 80 });
+
+  t.true(first - begun >= 79);
+});
+
+test("a replica that is gone ends the wait", async (t) => {
+  const gone = new AbortController();
+  const waiting = awaitHealthy(
+    { isListening: async () => false, ask: async () => 200, signal: gone.signal },
+    { ...times, deadlineMs: 60_000 },
+  );
+
+  gone.abort();
+
+  t.is(await waiting, "was stopped while starting");
+});
+
+test("annotations say where and when to ask", (t) => {
+  const annotations = {
+    "com.openfaas.health.http.path": "healthz",
+    "com.openfaas.health.http.initialDelay": "2s",
+  };
+
+  t.deepEqual(readProbeSettings({ service: "fn", image: "x", annotations }), {
+    path: "/healthz",
+    initialDelayMs: 2_000,
+  });
+  t.deepEqual(readProbeSettings({ service: "fn", image: "x" }), {
+    path: "/_/health",
+    initialDelayMs: 0,
+  });
+});
+
+async function isListening(): Promise<boolean> {
+  return true;
+}
+
+function never(): AbortSignal {
+  return new AbortController().signal;
+}
