@@ -44,6 +44,9 @@ for (const [net, prefix] of V4_RANGES) v4.addSubnet(net, prefix, "ipv4");
 const v6 = new BlockList();
 for (const [net, prefix] of V6_RANGES) v6.addSubnet(net, prefix, "ipv6");
 
+/** The `code` of a lookup that found a private address. */
+export const PRIVATE_ADDRESS = "PRIVATE_ADDRESS";
+
 /** Whether an IP address is on the public internet. */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
@@ -70,11 +73,15 @@ export const lookupPublic: LookupFunction = (hostname, options, done) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return done(error, "");
     const hidden = addresses.find(({ address }) => !isPublicAddress(address));
-    if (hidden !== undefined)
-      return done(new Error(`${hostname} resolves to the private address ${hidden.address}`), "");
+    if (hidden !== undefined) return done(hiddenAddress(hostname, hidden.address), "");
     const [first] = addresses;
     if (options.all) return done(null, addresses);
     if (first === undefined) return done(new Error(`${hostname} has no address`), "");
     return done(null, first.address, first.family);
   });
 };
+
+function hiddenAddress(hostname: string, address: string): Error {
+  const error = new Error(`${hostname} resolves to the private address ${address}`);
+  return Object.assign(error, { code: PRIVATE_ADDRESS });
+}

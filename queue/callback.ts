@@ -1,8 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Agent } from "undici";
-import { describe } from "#sdk/errors.ts";
+import { describe, errorCode } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import { lookupPublic, refuseCallbackUrl } from "./callback-address.ts";
+import { lookupPublic, PRIVATE_ADDRESS, refuseCallbackUrl } from "./callback-address.ts";
 import type { StoredCall } from "./stored-call.ts";
 
 /** Waits before the second and third try. */
@@ -52,7 +52,10 @@ export function createCallbacks({ allowPrivate, timeoutMs }: CallbackSettings): 
     const why = refuseCallbackUrl(url, allowPrivate);
     if (why !== undefined) throw new Error(why);
     for (const waitMs of RETRY_WAITS_MS) {
-      const status = await post(url, call, news).catch(() => undefined);
+      const status = await post(url, call, news).catch((error: unknown) => {
+        if (errorCode(error) === PRIVATE_ADDRESS) throw error;
+        return undefined;
+      });
       if (status !== undefined && status < 500) return status;
       await wait(waitMs);
     }

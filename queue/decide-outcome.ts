@@ -1,9 +1,12 @@
 import type { QueueName } from "./stored-call.ts";
 
-/** What one attempt met. */
-export type Attempt =
-  | { readonly reached: true; readonly status: number; readonly retryAfter: string | undefined }
-  | { readonly reached: false; readonly error: string };
+export type Reached = {
+  readonly reached: true;
+  readonly status: number;
+  /** The header as it came. */
+  readonly retryAfter: string | undefined;
+};
+export type Unreached = { readonly reached: false; readonly error: string };
 
 export type Outcome =
   | { readonly next: "done" }
@@ -14,7 +17,11 @@ export type Outcome =
  * 2xx is done; 408, 429, 5xx and an unreachable function are tried again. Any other status is a users'
  * function's own answer, and a fault that no retry mends in the pipeline.
  */
-export function decideOutcome(attempt: Attempt, queue: QueueName, now = Date.now()): Outcome {
+export function decideOutcome(
+  attempt: Reached | Unreached,
+  queue: QueueName,
+  now = Date.now(),
+): Outcome {
   if (!attempt.reached) return { next: "retry", reason: attempt.error, waitMs: 0 };
   const { status, retryAfter } = attempt;
   const reason = `answered ${status}`;

@@ -13,7 +13,6 @@ import {
   type Target,
 } from "./parse-async-request.ts";
 import { publishCall } from "./publish.ts";
-import type { Quota } from "./quota.ts";
 import type { QueueSettings } from "./settings.ts";
 import { readStatus } from "./status.ts";
 import { jobIdOf, type QueueName, queueOf, type StoredCall } from "./stored-call.ts";
@@ -23,7 +22,9 @@ export type HandlerTools = {
   readonly settings: QueueSettings;
   readonly queues: Readonly<Record<QueueName, JobQueue>>;
   readonly turns: Readonly<Record<QueueName, Turns>>;
-  readonly quota: Quota;
+  /** Count a users' call as waiting; rejects with 429 when its owner has too much waiting. */
+  readonly reserve: (call: StoredCall) => Promise<void>;
+  readonly release: (call: StoredCall) => void;
   /** Whether a users' function is deployed; without it every name is taken. */
   readonly exists: ((name: string) => Promise<boolean>) | undefined;
   /** Stop a call of a user's function; false when there is none to stop. */
@@ -67,6 +68,7 @@ export function createHandler(tools: HandlerTools): Handler {
       query,
       headers: keepHeaders(request.headers),
       body: body.toString("base64"),
+      bytes: body.length,
       ownerId,
       acceptedAt,
       ...(callbackUrl === undefined ? {} : { callbackUrl }),
@@ -94,7 +96,7 @@ export function createHandler(tools: HandlerTools): Handler {
   /** A call id that another call holds is replaced, so that no call is lost to it and none is confused. */
   async function store(queue: QueueName, call: StoredCall): Promise<string> {
     const counted = queue === "invocations";
-    if (counted) tools.quota.reserve(call.ownerId, call.body.length);
+    if (counted) await tools.reserve(call);
     try {
       const turn = tools.turns[queue].take(call.ownerId);
       const publish = (one: StoredCall) =>
@@ -110,7 +112,7 @@ export function createHandler(tools: HandlerTools): Handler {
       await publish({ ...call, callId });
       return callId;
     } catch (error) {
-      if (counted) tools.quota.release(call.ownerId, call.body.length);
+      if (counted) tools.release(call);
       throw error;
     }
   }

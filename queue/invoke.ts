@@ -1,12 +1,11 @@
 import { Agent } from "undici";
 import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
+import type { Reached } from "./decide-outcome.ts";
 import { formatDelivery, queueOf, type StoredCall } from "./stored-call.ts";
 
 /** What a function answered. */
-export type Answer = {
-  readonly status: number;
+export type Answer = Reached & {
   readonly contentType: string | undefined;
-  readonly retryAfter: string | undefined;
   /** At most as long as was asked for. */
   readonly body: Buffer;
 };
@@ -42,6 +41,7 @@ export function createInvoker(gatewayUrl: string, payloadKey: PayloadKey): Invok
         signal,
       });
       return {
+        reached: true,
         status: response.statusCode,
         contentType: textOf(response.headers["content-type"]),
         retryAfter: textOf(response.headers["retry-after"]),

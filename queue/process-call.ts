@@ -2,8 +2,8 @@ import { DelayedError, type Processor, UnrecoverableError, WaitingError } from "
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { CallJob } from "./backends/backend.ts";
-import type { Callbacks } from "./callback.ts";
-import { type Attempt, decideOutcome } from "./decide-outcome.ts";
+import type { CallbackNews, Callbacks } from "./callback.ts";
+import { decideOutcome, type Unreached } from "./decide-outcome.ts";
 import type { Answer, Invoker } from "./invoke.ts";
 import type { CallSettings } from "./settings.ts";
 import { parseStoredCall, type QueueName, type Settled, type StoredCall } from "./stored-call.ts";
@@ -63,55 +63,36 @@ async function runAttempt(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<Settled> {
-  const { queue, settings } = tools;
+  const startedAt = performance.now();
+  const met = await attempt(tools, call, signal);
+  const durationMs = performance.now() - startedAt;
+  if (signal.aborted) return await giveBack(job, token, signal.reason);
+
+  const outcome = decideOutcome(met, tools.queue);
+  const status = met.reached ? met.status : 0;
   const log = tools.log.with({
     call_id: call.callId,
     function: call.function,
     owner: call.ownerId,
     attempt: job.attemptsMade + 1,
+    status,
+    duration_ms: Math.round(durationMs),
   });
-  const startedAt = performance.now();
-  const answer = await attempt(tools, call, signal);
-  const durationMs = Math.round((performance.now() - startedAt) * 1_000) / 1_000;
-
-  if (signal.aborted && signal.reason === CLOSING) {
-    await job.moveToWait(token);
-    throw new WaitingError();
-  }
-  if (signal.aborted) throw new UnrecoverableError(CANCELLED);
-
-  const met: Attempt = "error" in answer ? answer : { reached: true, ...answer };
-  const outcome = decideOutcome(met, queue);
-  const status = met.reached ? met.status : 0;
-  const facts = { status, duration_ms: Math.round(durationMs) };
-  if (outcome.next === "retry" && job.attemptsMade + 1 < settings.attempts) {
-    log.warn("call-failed", { ...facts, error: outcome.reason });
+  if (outcome.next === "retry" && job.attemptsMade + 1 < tools.settings.attempts) {
+    log.warn("call-failed", { error: outcome.reason });
     await job.updateProgress({ status, error: outcome.reason });
     throw new RetryLater(outcome.reason, outcome.waitMs);
   }
 
-  await tools.callbacks.send(
-    call,
-    {
-      status: status === 0 ? 503 : status,
-      durationMs,
-      contentType: met.reached && !("error" in answer) ? answer.contentType : undefined,
-      body: "error" in answer ? Buffer.alloc(0) : answer.body,
-    },
-    log,
-  );
+  await tools.callbacks.send(call, { ...newsOf(met), durationMs }, log);
   if (outcome.next !== "done") {
-    log.error("call-buried", { ...facts, error: outcome.reason });
+    log.error("call-buried", { error: outcome.reason });
     await job.updateProgress({ status, error: outcome.reason });
     throw new UnrecoverableError(outcome.reason);
   }
-  log.info("call-done", facts);
-  const settled = { status, durationMs };
-  if (call.body.length > FORGET_ABOVE_BYTES) await job.updateData({ ...call, body: "", settled });
-  return settled;
+  log.info("call-done");
+  return await settle(job, call, { status, durationMs });
 }
-
-type Unreached = { readonly reached: false; readonly error: string };
 
 async function attempt(
   { settings, invoker, callbackBodyLimitBytes }: ProcessorTools,
@@ -126,4 +107,21 @@ async function attempt(
     if (!late.aborted) return { reached: false, error: describe(error) };
     return { reached: false, error: `no answer within ${settings.timeoutMs} ms` };
   }
+}
+
+/** An aborted call: put back when the platform stops, ended when somebody cancelled it. */
+async function giveBack(job: CallJob, token: string | undefined, reason: unknown): Promise<never> {
+  if (reason !== CLOSING) throw new UnrecoverableError(CANCELLED);
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+/** A function that was not reached is told as 503, as OpenFaaS does. */
+function newsOf(met: Answer | Unreached): Omit<CallbackNews, "durationMs"> {
+  return met.reached ? met : { status: 503, contentType: undefined, body: Buffer.alloc(0) };
+}
+
+async function settle(job: CallJob, call: StoredCall, settled: Settled): Promise<Settled> {
+  if (call.bytes > FORGET_ABOVE_BYTES) await job.updateData({ ...call, body: "", settled });
+  return settled;
 }

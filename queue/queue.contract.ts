@@ -1,20 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import anyTest, { type ExecutionContext, type TestFn } from "ava";
-import { answerRequests } from "#sdk/answer.ts";
 import { createNonceMemory, verifyCall, verifyContent } from "#sdk/internal-signature.ts";
-import { createLog } from "#sdk/log.ts";
-import { start, stop } from "#sdk/serve.ts";
-import type { Backend } from "./backends/backend.ts";
-import { openQueue, type QueueTools } from "./queue.ts";
-import { type CallSettings, defaultQueueSettings, type QueueSettings } from "./settings.ts";
-import type { CallStatus } from "./status.ts";
+import type { Backend, JobQueue } from "./backends/backend.ts";
+import { defaultQueueSettings } from "./settings.ts";
+import { jobIdOf } from "./stored-call.ts";
+import { listen, payloadKey, setUp as setUpQueue } from "./test-queue.ts";
 
-/** A store under test; `close` of the backend leaves it running, so that tests can open it again. */
+/** A store under test. */
 export type Store = {
+  /** A backend whose `close` leaves the server running. */
   open(): Promise<Backend>;
   /** kill -9 the server; it is started again by its keeper. */
   kill(): Promise<void>;
@@ -23,22 +17,24 @@ export type Store = {
   close(): Promise<void>;
 };
 
-const payloadKey = { id: "k1", secret: "a secret that only tests know" };
-const fast: Partial<CallSettings> = { firstDelayMs: 20, maxDelayMs: 200, concurrency: 8 };
-
-type Call = {
-  readonly url: string;
-  readonly method: string;
-  readonly headers: IncomingMessage["headers"];
-  readonly body: string;
-  readonly at: number;
-};
-type Respond = (call: Call, response: ServerResponse, nth: number) => void | Promise<void>;
+const CART = "/async-function/alice-cart";
 
 /** Everything a backend promises to the rest of the room, told through `openQueue`. */
 export function testQueue(startStore: () => Promise<Store>): void {
-  const test = anyTest as TestFn<{ store: Store }>;
+  const test = anyTest as TestFn;
   let store: Store;
+  const setUp: typeof setUpQueue = (t, options = {}) =>
+    setUpQueue(t, { openBackend: () => store.open(), ...options });
+  /** The users' queue, around the room's back. */
+  const openJobs = async (t: ExecutionContext): Promise<JobQueue> => {
+    const backend = await store.open();
+    const jobs = backend.openQueue("invocations");
+    t.teardown(async () => {
+      await jobs.close();
+      await backend.close();
+    });
+    return jobs;
+  };
   test.before(async () => {
     store = await startStore();
   });
@@ -48,9 +44,9 @@ export function testQueue(startStore: () => Promise<Store>): void {
   test.serial(
     "a call is answered 202 with its id and reaches the function once, whole",
     async (t) => {
-      const { post, calls, until, status } = await setUp(t, { store });
+      const { post, calls, reaches, status } = await setUp(t);
 
-      const response = await post("/async-function/alice-cart/items%2Fa/b?x=1&y=%20", {
+      const response = await post(`${CART}/items%2Fa/b?x=1&y=%20`, {
         headers: {
           "content-type": "text/plain",
           "x-call-id": "1234",
@@ -64,15 +60,14 @@ export function testQueue(startStore: () => Promise<Store>): void {
       t.is(await response.text(), "");
       t.is(response.headers.get("x-call-id"), "1234");
       t.regex(response.headers.get("x-start-time") ?? "", /^\d{19}$/);
-      await until(async () => (await status("1234")).state === "done");
+      await reaches("1234", "done");
       t.is(calls.length, 1);
       t.like(calls[0], {
         method: "POST",
         url: "/function/alice-cart.openfaas-fn/items%2Fa/b?x=1&y=%20",
         body: "hello \u0000 ü",
       });
-      t.is(calls[0]?.headers["x-call-id"], "1234");
-      t.is(calls[0]?.headers["content-type"], "text/plain");
+      t.like(calls[0]?.headers, { "x-call-id": "1234", "content-type": "text/plain" });
       t.is(calls[0]?.headers.cookie, undefined);
       t.is(calls[0]?.headers.authorization, undefined);
       t.deepEqual(await status("1234"), {
@@ -88,15 +83,14 @@ export function testQueue(startStore: () => Promise<Store>): void {
   test.serial(
     "a call of the platform's own function is signed anew for each attempt",
     async (t) => {
-      const signatures: string[] = [];
+      const signatures = new Set<string>();
       const nonces = createNonceMemory();
       const { post, calls, until } = await setUp(t, {
-        store,
         respond(call, response, nth) {
           const headers = new Headers(Object.entries(call.headers).map(([k, v]) => [k, String(v)]));
           verifyCall({ method: call.method, path: call.url, headers }, [payloadKey], nonces);
           verifyContent(Buffer.from(call.body), headers);
-          signatures.push(headers.get("x-cloud-signature") ?? "");
+          signatures.add(headers.get("x-cloud-signature") ?? "");
           response.writeHead(nth < 3 ? 500 : 200).end();
         },
       });
@@ -107,88 +101,457 @@ export function testQueue(startStore: () => Promise<Store>): void {
       });
 
       await until(() => calls.length === 3);
-      t.is(new Set(signatures).size, 3);
+      t.is(signatures.size, 3);
       t.is(calls[0]?.headers["x-owner-id"], "github:1");
     },
   );
-}
 
-async function setUp(
-  t: ExecutionContext,
-  {
-    store,
-    respond = (_call, response) => void response.writeHead(200).end("ok"),
-    limits = {},
-    pipeline = {},
-    invocations = {},
-    started = true,
-    ...tools
-  }: {
-    store: Store;
-    respond?: Respond;
-    limits?: Partial<QueueSettings>;
-    pipeline?: Partial<CallSettings>;
-    invocations?: Partial<CallSettings>;
-    started?: boolean;
-  } & Partial<QueueTools>,
-) {
-  const folder = await mkdtemp(join(tmpdir(), "queue-"));
-  const calls: Call[] = [];
-  const server = createServer((request, response) => void record(request, response));
-  const gatewayUrl = await start(server, { socketPath: join(folder, "gateway.sock") });
-  const lines: string[] = [];
-  const log = createLog((line) => lines.push(line));
-  const open = async (backend: Backend) =>
-    openQueue({
-      dataFolder: folder,
-      runFolder: folder,
-      gatewayUrl,
-      payloadKey,
-      settings: {
-        ...defaultQueueSettings,
-        ...limits,
-        pipeline: { ...defaultQueueSettings.pipeline, ...fast, ...pipeline },
-        invocations: { ...defaultQueueSettings.invocations, ...fast, ...invocations },
-      },
-      log,
-      backend,
-      ...tools,
+  test.serial(
+    "a megabyte of any bytes arrives unchanged and is forgotten once the call is done",
+    async (t) => {
+      const bytes = Buffer.alloc(1024 * 1024, 0).map((_, index) => (index * 31) % 256);
+      const { post, calls, reaches } = await setUp(t);
+
+      await post(CART, { headers: { "x-call-id": "large" }, body: bytes });
+
+      await reaches("large", "done");
+      t.true(calls[0]?.bytes.equals(bytes));
+      const job = await (await openJobs(t)).getJob(jobIdOf("large"));
+      t.like(job?.data, { body: "", settled: { status: 200 } });
+    },
+  );
+
+  for (const status of [408, 429, 500, 503])
+    test.serial(`an answer ${status} is tried again until it is 200`, async (t) => {
+      const {
+        post,
+        calls,
+        reaches,
+        status: read,
+      } = await setUp(t, {
+        respond: (_call, response, nth) => void response.writeHead(nth < 3 ? status : 200).end(),
+      });
+
+      await post(CART, { headers: { "x-call-id": "flaky" } });
+
+      await reaches("flaky", "done");
+      t.is(calls.length, 3);
+      t.like(await read("flaky"), { attempts: 3, lastStatus: 200 });
     });
-  const queue = await open(await store.open());
-  if (started) await queue.start();
-  const answer = answerRequests(queue.handler, log);
 
-  t.teardown(async () => {
-    await queue.close(0);
-    await stop(server, 0);
-    await rm(folder, { recursive: true, force: true });
+  test.serial("a function that breaks the connection is tried again", async (t) => {
+    const { post, calls, reaches } = await setUp(t, {
+      respond: (_call, response, nth) => void (nth < 2 ? response.destroy() : response.end()),
+    });
+
+    await post(CART, { headers: { "x-call-id": "broken" } });
+
+    await reaches("broken", "done");
+    t.is(calls.length, 2);
   });
-  return { queue, open, calls, lines, post, until, status, get: answer };
 
-  async function record(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { url = "", method = "", headers } = request;
-    const call = { url, method, headers, body: Buffer.concat(chunks).toString(), at: Date.now() };
-    calls.push(call);
-    await respond(call, response, calls.length);
-  }
+  test.serial("a function that does not answer in its time is tried again", async (t) => {
+    const { post, calls, reaches } = await setUp(t, {
+      invocations: { timeoutMs: 100 },
+      respond: (_call, response, nth) => void (nth < 2 || response.end()),
+    });
 
-  async function post(path: string, init: RequestInit = {}): Promise<Response> {
-    return answer(new Request(`http://queue${path}`, { method: "POST", ...init }));
-  }
+    await post(CART, { headers: { "x-call-id": "slow" } });
 
-  async function status(callId: string): Promise<CallStatus> {
-    const response = await answer(new Request(`http://queue/async-status/${callId}`));
-    return (await response.json()) as CallStatus;
-  }
+    await reaches("slow", "done");
+    t.is(calls.length, 2);
+  });
 
-  async function until(seen: () => boolean | Promise<boolean>, deadlineMs = 10_000): Promise<void> {
-    const deadline = Date.now() + deadlineMs;
-    while (!(await seen())) {
-      if (Date.now() > deadline)
-        throw new Error(`Not seen within ${deadlineMs} ms.\n${lines.join("")}`);
-      await wait(5);
+  test.serial(
+    "attempts wait longer and longer, and as long as Retry-After asks within bounds",
+    async (t) => {
+      const { post, calls, reaches, status, until } = await setUp(t, {
+        invocations: { firstDelayMs: 50, maxDelayMs: 300 },
+        respond(_call, response, nth) {
+          if (nth === 3) response.setHeader("retry-after", "3600");
+          response.writeHead(nth < 4 ? 503 : 200).end();
+        },
+      });
+
+      await post(CART, { headers: { "x-call-id": "patient" } });
+
+      await until(() => calls.length === 3);
+      await until(async () => (await status("patient")).state === "failed");
+      t.like(await status("patient"), { attempts: 3, lastStatus: 503 });
+      await reaches("patient", "done");
+      const gaps = calls.slice(1).map((call, index) => call.at - (calls[index]?.at ?? 0));
+      t.true((gaps[0] ?? 0) >= 49 && (gaps[1] ?? 0) >= 99, `waited ${gaps}`);
+      t.true((gaps[2] ?? 0) >= 299 && (gaps[2] ?? 0) < 2_000, `waited ${gaps}`);
+    },
+  );
+
+  test.serial("a users' function's own 404 is its answer", async (t) => {
+    const { post, calls, reaches, status } = await setUp(t, {
+      respond: (_call, response) => void response.writeHead(404).end(),
+    });
+
+    await post(CART, { headers: { "x-call-id": "own" } });
+
+    await reaches("own", "done");
+    t.is(calls.length, 1);
+    t.like(await status("own"), { lastStatus: 404 });
+  });
+
+  test.serial("a pipeline call that is refused is a dead letter at once", async (t) => {
+    const { post, queue, reaches, calls } = await setUp(t, {
+      respond: (_call, response) => void response.writeHead(404).end(),
+    });
+
+    await post("/async-function/git-tar.openfaas-system", {
+      headers: { "x-call-id": "refused", "x-owner-id": "forge:1" },
+    });
+
+    await reaches("refused", "dead");
+    t.is(calls.length, 1);
+    const [pipeline] = await queue.inspect();
+    t.like(pipeline, { queue: "pipeline", waiting: [], active: [], delayed: [] });
+    t.like(pipeline?.dead[0], {
+      callId: "refused",
+      function: "git-tar",
+      ownerId: "forge:1",
+      attempts: 1,
+      lastError: "answered 404",
+      lastStatus: 404,
+    });
+  });
+
+  test.serial(
+    "after its last attempt a call is kept, listed, and run again on request",
+    async (t) => {
+      const { post, queue, reaches, status, calls } = await setUp(t, {
+        invocations: { attempts: 3 },
+        respond: (_call, response, nth) => void response.writeHead(nth <= 3 ? 502 : 200).end(),
+      });
+
+      await post(CART, { headers: { "x-call-id": "buried" }, body: "kept" });
+      await reaches("buried", "dead");
+      t.deepEqual(await status("buried"), {
+        callId: "buried",
+        state: "dead",
+        attempts: 3,
+        lastStatus: 502,
+        lastError: "answered 502",
+      });
+      t.true(await queue.retryDead("buried"));
+
+      await reaches("buried", "done");
+      t.is(calls.length, 4);
+      t.is(calls[3]?.body, "kept");
+      t.false(await queue.retryDead("buried"));
+    },
+  );
+
+  test.serial("a dead letter can be removed", async (t) => {
+    const { post, queue, reaches, get } = await setUp(t, {
+      invocations: { attempts: 1 },
+      respond: (_call, response) => void response.writeHead(500).end(),
+    });
+    await post(CART, { headers: { "x-call-id": "gone" } });
+    await reaches("gone", "dead");
+
+    t.true(await queue.removeDead("gone"));
+
+    t.false(await queue.removeDead("gone"));
+    t.is((await get("/async-status/gone")).status, 404);
+  });
+
+  test.serial("one owner's calls run in the order in which they were accepted", async (t) => {
+    const { post, queue, calls, until } = await setUp(t, {
+      invocations: { concurrency: 1 },
+      started: false,
+    });
+    for (let nth = 0; nth < 20; nth++) await post(`${CART}/${nth}`);
+
+    await queue.start();
+
+    await until(() => calls.length === 20);
+    t.deepEqual(
+      calls.map(({ url }) => Number(url.split("/").at(-1))),
+      Array.from({ length: 20 }, (_, nth) => nth),
+    );
+  });
+
+  test.serial(
+    "fifty calls of one owner delay another's first call by one call, across a restart",
+    async (t) => {
+      const first = await setUp(t, { invocations: { concurrency: 1 }, started: false });
+      const as = (owner: string) => ({ headers: { "x-owner-id": owner } });
+      for (let nth = 0; nth < 50; nth++) await first.post(CART, as("forge:1"));
+      await first.queue.close(0);
+      const { post, queue, calls, until } = await setUp(t, {
+        invocations: { concurrency: 1 },
+        started: false,
+      });
+      await post("/async-function/bob-cart", as("forge:2"));
+      await post("/async-function/carol-cart", as("forge:3"));
+      await post(CART, as("forge:1"));
+
+      await queue.start();
+
+      await until(() => calls.length === 53);
+      const order = calls.map(({ url }) => url.split("/")[2]?.split("-")[0]);
+      t.deepEqual(order.slice(0, 4), ["alice", "bob", "carol", "alice"]);
+    },
+  );
+
+  test.serial("a call from another owner is next while a backlog runs", async (t) => {
+    const { post, calls, until } = await setUp(t, {
+      invocations: { concurrency: 1 },
+      respond: async (_call, response) => {
+        await wait(5);
+        response.end();
+      },
+    });
+    const as = (owner: string) => ({ headers: { "x-owner-id": owner } });
+    for (let nth = 0; nth < 30; nth++) await post(CART, as("forge:1"));
+    await until(() => calls.length >= 5);
+
+    const before = calls.length;
+    await post("/async-function/bob-cart", as("forge:2"));
+
+    await until(() => calls.some(({ url }) => url.includes("bob")));
+    const position = calls.findIndex(({ url }) => url.includes("bob"));
+    t.true(position - before <= 3, `${position - before} calls went first`);
+  });
+
+  test.serial(
+    "two calls under one id both run, and the second gets an id of its own",
+    async (t) => {
+      const { post, calls, until } = await setUp(t);
+      const init = { headers: { "x-call-id": "twice" } };
+
+      const responses = await Promise.all([post(`${CART}/a`, init), post(`${CART}/b`, init)]);
+
+      await until(() => calls.length === 2);
+      const ids = responses.map(({ headers }) => headers.get("x-call-id"));
+      t.true(ids.includes("twice"));
+      t.is(new Set(ids).size, 2);
+      t.is(new Set(calls.map(({ url }) => url)).size, 2);
+    },
+  );
+
+  test.serial("a callback gets the answer and what it took", async (t) => {
+    const receiver = await listen(t);
+    const { post, until } = await setUp(t, {
+      limits: { callbackPrivate: true },
+      respond: (_call, response) =>
+        void response.writeHead(201, { "content-type": "text/x-test" }).end("the answer"),
+    });
+
+    await post(CART, {
+      headers: { "x-call-id": "told", "x-callback-url": `${receiver.url}/done?a=1` },
+    });
+
+    await until(() => receiver.calls.length === 1);
+    const [told] = receiver.calls;
+    t.like(told, { method: "POST", url: "/done?a=1", body: "the answer" });
+    t.like(told?.headers, {
+      "content-type": "text/x-test",
+      "x-call-id": "told",
+      "x-function-status": "201",
+      "x-function-name": "alice-cart",
+    });
+    t.regex(String(told?.headers["x-duration-seconds"]), /^\d+\.\d{6}$/);
+  });
+
+  test.serial(
+    "a callback is told of the last failure, tried again, and never redirected",
+    async (t) => {
+      const receiver = await listen(t, (_call, response, nth) => {
+        if (nth === 1) response.writeHead(500).end();
+        else response.writeHead(302, { location: "/elsewhere" }).end();
+      });
+      const { post, reaches } = await setUp(t, {
+        limits: { callbackPrivate: true },
+        invocations: { attempts: 2 },
+        respond: (_call, response) => void response.destroy(),
+      });
+
+      await post(CART, { headers: { "x-call-id": "sad", "x-callback-url": receiver.url } });
+
+      await reaches("sad", "dead");
+      t.deepEqual(
+        receiver.calls.map(({ url, headers }) => [url, headers["x-function-status"]]),
+        [
+          ["/", "503"],
+          ["/", "503"],
+        ],
+      );
+    },
+  );
+
+  test.serial("a callback to a name that resolves to this machine is not made", async (t) => {
+    const receiver = await listen(t);
+    const { post, reaches, lines } = await setUp(t);
+    const url = receiver.url.replace("127.0.0.1", "localhost");
+
+    const response = await post(CART, { headers: { "x-call-id": "in", "x-callback-url": url } });
+
+    t.is(response.status, 202);
+    await reaches("in", "done");
+    t.is(receiver.calls.length, 0);
+    t.true(lines.some((line) => line.includes("callback-failed") && line.includes("private")));
+  });
+
+  test.serial("a call that a newer version stored waits and is not dropped", async (t) => {
+    const { queue, calls, until } = await setUp(t);
+    const jobs = await openJobs(t);
+
+    await jobs.add("alice-cart", { v: 2, callId: "tomorrow" }, { jobId: jobIdOf("tomorrow") });
+
+    await until(async () => (await queue.inspect())[1]?.delayed.length === 1);
+    t.is(calls.length, 0);
+  });
+
+  test.serial("a waiting call that is cancelled never runs", async (t) => {
+    const { queue, post, cancel, calls, reaches, get } = await setUp(t, { started: false });
+    await post(`${CART}/a`, { headers: { "x-call-id": "a" } });
+    await post(`${CART}/b`, { headers: { "x-call-id": "b" } });
+
+    t.is((await cancel("a")).status, 202);
+    await queue.start();
+
+    await reaches("b", "done");
+    t.is(calls.length, 1);
+    t.is((await get("/async-status/a")).status, 404);
+    t.is((await cancel("a")).status, 404);
+    t.is((await cancel("b")).status, 404);
+  });
+
+  test.serial("a running call that is cancelled is aborted and not tried again", async (t) => {
+    let aborted = false;
+    const { post, cancel, calls, reaches, status, until } = await setUp(t, {
+      respond: (_call, response) => void response.once("close", () => (aborted = true)),
+    });
+    await post(CART, { headers: { "x-call-id": "run" } });
+    await until(() => calls.length === 1);
+
+    t.is((await cancel("run")).status, 202);
+
+    await until(() => aborted);
+    await reaches("run", "dead");
+    t.like(await status("run"), { lastError: "cancelled" });
+  });
+
+  test.serial(
+    "a call still running when the queue closes is put back without counting an attempt",
+    async (t) => {
+      const stuck = await setUp(t, { respond: () => {} });
+      await stuck.post(CART, { headers: { "x-call-id": "put-back" }, body: "again" });
+      await stuck.until(() => stuck.calls.length === 1);
+
+      await stuck.queue.close(50);
+
+      const { calls, reaches, status } = await setUp(t);
+      await reaches("put-back", "done");
+      t.is(calls[0]?.body, "again");
+      t.like(await status("put-back"), { attempts: 1 });
+    },
+  );
+
+  test.serial(
+    "calls accepted before the server is killed all run, and calls made meanwhile are accepted",
+    async (t) => {
+      const { queue, post, calls, until } = await setUp(t, { started: false });
+      for (let nth = 0; nth < 20; nth++) await post(`${CART}/${nth}`);
+
+      await store.kill();
+      const meanwhile = await post(`${CART}/20`);
+      await queue.start();
+
+      t.is(meanwhile.status, 202);
+      await until(() => new Set(calls.map(({ url }) => url)).size === 21, 15_000);
+      t.is(calls.length, 21);
+    },
+  );
+
+  test.serial("a worker goes on when the server is killed under it", async (t) => {
+    const { post, calls, until, reaches } = await setUp(t, {
+      respond: async (_call, response, nth) => {
+        if (nth === 1) await store.kill();
+        response.end();
+      },
+    });
+
+    await post(CART, { headers: { "x-call-id": "before" } });
+    await until(() => calls.length >= 1);
+    await post(CART, { headers: { "x-call-id": "after" } });
+
+    await reaches("before", "done", 20_000);
+    await reaches("after", "done", 20_000);
+    t.true(calls.length >= 2);
+  });
+
+  test.serial("from the POST to the function it takes a few milliseconds", async (t) => {
+    const { post, calls, until } = await setUp(t);
+    const latencies: number[] = [];
+    for (let nth = 0; nth < 55; nth++) {
+      const startedAt = performance.now();
+      await post(CART, { body: "x".repeat(200) });
+      await until(() => calls.length > nth);
+      latencies.push((calls[nth]?.at ?? 0) - startedAt);
     }
-  }
+
+    // The first calls warm the caches.
+    const sorted = latencies.slice(5).sort((a, b) => a - b);
+
+    const [median = 0, worst = 0] = [sorted[25], sorted.at(-1)];
+    t.log(`median ${median.toFixed(2)} ms, worst ${worst.toFixed(2)} ms of ${sorted.length}`);
+    t.true(median < 50);
+  });
+
+  test.serial(
+    "an owner's backlog is bounded, and other owners' is not touched by it",
+    async (t) => {
+      const { post, queue, until } = await setUp(t, {
+        limits: { ownerPendingCalls: 2, ownerPendingBytes: 1_000 },
+        started: false,
+      });
+      const as = (owner: string, body = "x") => ({ headers: { "x-owner-id": owner }, body });
+
+      t.is((await post(CART, as("forge:1"))).status, 202);
+      t.is((await post(CART, as("forge:1"))).status, 202);
+      t.is((await post(CART, as("forge:1"))).status, 429);
+      t.is((await post(CART, as("forge:2", "x".repeat(2_000)))).status, 429);
+      t.is((await post(CART, as("forge:2"))).status, 202);
+      await queue.start();
+
+      await until(async () => (await post(CART, as("forge:1"))).status === 202);
+    },
+  );
+
+  test.serial("what cannot be queued is refused with a reason", async (t) => {
+    const { post, get, calls } = await setUp(t, {
+      invocations: { bodyLimitBytes: 10 },
+      exists: async (name) => name === "alice-cart",
+    });
+    const refused = async (answer: Promise<Response>) => {
+      const { status } = await answer;
+      const { code } = (await (await answer).json()) as { code: string };
+      return [status, code];
+    };
+
+    t.deepEqual(await refused(post(CART, { body: "x".repeat(11) })), [413, "body-too-large"]);
+    t.deepEqual(await refused(post("/async-function/bob-cart")), [404, "no-such-function"]);
+    t.deepEqual(await refused(post("/async-function/Bob_Cart")), [404, "no-such-function"]);
+    t.deepEqual(await refused(post("/async-function/cart.kube-system")), [404, "no-such-function"]);
+    for (const url of ["ftp://example.com", "nonsense", "http://127.1/", "http://a:b@example.com"])
+      t.deepEqual(await refused(post(CART, { headers: { "x-callback-url": url } })), [
+        400,
+        "bad-callback-url",
+      ]);
+    t.deepEqual(await refused(post(CART, { headers: { "x-call-id": "a:b" } })), [
+      400,
+      "bad-call-id",
+    ]);
+    t.deepEqual(await refused(get("/async-function/alice-cart")), [405, "bad-method"]);
+    t.deepEqual(await refused(get("/async-status/none")), [404, "no-such-call"]);
+    t.is(calls.length, 0);
+    t.is(defaultQueueSettings.invocations.bodyLimitBytes, 1_048_576);
+  });
 }

@@ -1,5 +1,5 @@
 import type { Handler } from "#sdk/answer.ts";
-import { describe } from "#sdk/errors.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Backend, BackendKind, CallJob, JobQueue, JobWorker } from "./backends/backend.ts";
@@ -12,7 +12,13 @@ import { createInvoker } from "./invoke.ts";
 import { CANCELLED, CLOSING, createProcessor, RetryLater } from "./process-call.ts";
 import { createQuota } from "./quota.ts";
 import type { QueueSettings } from "./settings.ts";
-import { jobIdOf, parseStoredCall, QUEUE_NAMES, type QueueName } from "./stored-call.ts";
+import {
+  jobIdOf,
+  parseStoredCall,
+  QUEUE_NAMES,
+  type QueueName,
+  type StoredCall,
+} from "./stored-call.ts";
 import { createTurns } from "./turns.ts";
 
 /** Calls of each state that `inspect` lists. */
@@ -20,6 +26,10 @@ const INSPECT_LIMIT = 1_000;
 /** Dead letters kept of each queue. */
 const DEAD_LIMIT = 1_000;
 const PAGE = 100;
+/** Waiting calls are not counted anew more often than this. */
+const RECOUNT_MS = 10_000;
+/** BullMQ's word for "whoever holds the lock". */
+const ANY_TOKEN = "0";
 /** More often than anything happens, and still a Postgres integer. */
 const NEVER = 1_000_000_000;
 
@@ -77,17 +87,26 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     allowPrivate: settings.callbackPrivate,
     timeoutMs: settings.callbackTimeoutMs,
   });
+  let countedAt = Date.now();
   const workers = new Map<QueueName, JobWorker>();
   for (const name of QUEUE_NAMES) await restore(name);
 
   return {
     kind: backend.kind,
     why: backend.why,
-    handler: createHandler({ settings, queues, turns, quota, exists: tools.exists, cancel }),
+    handler: createHandler({
+      settings,
+      queues,
+      turns,
+      exists: tools.exists,
+      reserve,
+      release,
+      cancel,
+    }),
 
     async start() {
       for (const name of QUEUE_NAMES) {
-        await backend.releaseLocks(name);
+        if (backend.exclusive) await putBackLost(name);
         workers.set(name, startWorker(name));
       }
     },
@@ -123,7 +142,15 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
       const call = parseStoredCall(job.data);
       if (call === undefined) continue;
       turns[name].restore(call.ownerId, job.priority ?? 0);
-      if (name === "invocations") quota.restore(call.ownerId, call.body.length);
+      if (name === "invocations") quota.restore(call.ownerId, call.bytes);
+    }
+  }
+
+  /** Calls that a killed process was making run again at once, not when their locks expire. */
+  async function putBackLost(name: QueueName): Promise<void> {
+    for (const job of await queues[name].getJobs(["active"])) {
+      await job.moveToWait(ANY_TOKEN);
+      log.warn("call-lost", { queue: name, job: job.id, next: "it runs again" });
     }
   }
 
@@ -142,8 +169,8 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     worker.on("error", (error) => queueLog.warn("queue-worker-failed", { error: describe(error) }));
     worker.on("stalled", (job) => queueLog.warn("call-lost", { job, next: "it runs again" }));
     worker.on("drained", () => turns[name].reset());
-    worker.on("completed", (job) => release(name, job));
-    worker.on("failed", (job) => job?.finishedOn !== undefined && release(name, job));
+    worker.on("completed", (job) => ended(name, job));
+    worker.on("failed", (job) => job?.finishedOn !== undefined && ended(name, job));
     return worker;
   }
 
@@ -164,9 +191,26 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     };
   }
 
-  function release(name: QueueName, job: CallJob): void {
+  async function reserve(call: StoredCall): Promise<void> {
+    try {
+      quota.reserve(call.ownerId, call.bytes);
+    } catch (error) {
+      // Where other processes run calls too, ours does not see all of them end.
+      if (backend.exclusive || Date.now() - countedAt < RECOUNT_MS) throw error;
+      countedAt = Date.now();
+      quota.reset();
+      await restore("invocations");
+      quota.reserve(call.ownerId, call.bytes);
+    }
+  }
+
+  function release(call: StoredCall): void {
+    quota.release(call.ownerId, call.bytes);
+  }
+
+  function ended(name: QueueName, job: CallJob): void {
     const call = parseStoredCall(job.data);
-    if (call !== undefined && name === "invocations") quota.release(call.ownerId, call.body.length);
+    if (call !== undefined && name === "invocations") release(call);
   }
 
   async function findDead(callId: string): Promise<CallJob | undefined> {
@@ -182,8 +226,10 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     const job = await queues.invocations.getJob(jobId);
     if (job === undefined || (await job.isCompleted()) || (await job.isFailed())) return false;
     if (workers.get("invocations")?.cancelJob(jobId, CANCELLED) === true) return true;
+    if (await job.isActive())
+      throw new HttpError(409, "call-runs-elsewhere", "Another worker runs this call; ask there.");
     await job.remove();
-    release("invocations", job);
+    ended("invocations", job);
     log.info("call-cancelled", { call_id: callId, function: job.name });
     return true;
   }

@@ -5,7 +5,7 @@ import test from "ava";
 import { Redis } from "ioredis";
 import { silentLog } from "#sdk/log.ts";
 import { startPrivateRedis } from "./backends/private-redis.ts";
-import { connectOwnRedis } from "./backends/redis.ts";
+import { connectRedis } from "./backends/redis.ts";
 import { type Store, testQueue } from "./queue.contract.ts";
 import { findProgram, STANDARD_PATH } from "./supervise.ts";
 
@@ -22,8 +22,10 @@ async function startStore(program: string): Promise<Store> {
   );
   const socketPath = join(folder, "redis.sock");
   const admin = new Redis(socketPath);
+  // It is killed on purpose.
+  admin.on("error", () => {});
   return {
-    open: () => connectOwnRedis({ socketPath }, silentLog),
+    open: () => connectRedis({ socketPath }, silentLog),
     async kill() {
       process.kill(keeper.pid() ?? 0, "SIGKILL");
     },

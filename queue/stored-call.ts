@@ -25,8 +25,10 @@ const storedCall = z.object({
   /** With its leading question mark; empty for none. */
   query: z.string(),
   headers: z.record(z.string(), z.string()),
-  /** Base64. */
+  /** Base64; empty once the call is settled. */
   body: z.string(),
+  /** Length of the body before it was encoded. */
+  bytes: z.number(),
   ownerId: z.string(),
   /** Unix milliseconds. */
   acceptedAt: z.number(),

@@ -26,17 +26,14 @@ export type Backend = {
   readonly kind: BackendKind;
   /** Why this one was chosen, for people. */
   readonly why: string;
+  /** Nobody else works on this store: whatever is active when it is opened was a lost worker's. */
+  readonly exclusive: boolean;
   openQueue(name: QueueName): JobQueue;
   openWorker(
     name: QueueName,
     processor: Processor<unknown, Settled>,
     options: Omit<WorkerOptions, "connection">,
   ): JobWorker;
-  /**
-   * Take the locks from calls that a lost worker of this store held, so that they run again at once. Does
-   * nothing where other workers may live.
-   */
-  releaseLocks(name: QueueName): Promise<void>;
   /** Close connections and end the server when it is ours. */
   close(): Promise<void>;
 };

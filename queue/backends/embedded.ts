@@ -55,11 +55,12 @@ export async function startEmbedded(options: EmbeddedOptions, log: Log): Promise
 }
 
 /** Jobs in a database that `pool` leads to; closing leaves the pool open. */
-export function connectEmbedded(connection: SessionPool): Backend {
+function connectEmbedded(connection: SessionPool): Backend {
   const { Queue, Worker } = withBackend(createPostgresBackend);
   return {
     kind: "embedded",
     why: "REDIS_URL is not set and redis-server is not on the PATH",
+    exclusive: true,
     openQueue(name) {
       const queue = new Queue<unknown>(name, { connection });
       // The pool reports a lost connection once; a Queue without a listener would crash on it.
@@ -68,17 +69,11 @@ export function connectEmbedded(connection: SessionPool): Backend {
     },
     openWorker: (name, processor, options) =>
       new Worker(name, processor, { ...options, connection }),
-    async releaseLocks(name) {
-      await connection.query(
-        "UPDATE job SET locked_until_ms = 0 WHERE queue = $1 AND state = 'active'",
-        [name],
-      );
-    },
     close: async () => {},
   };
 }
 
-export function openPool(host: string, stuck: () => void): SessionPool {
+function openPool(host: string, stuck: () => void): SessionPool {
   return createSessionPool({
     host,
     timeoutMs: TIMEOUT_MS,

@@ -4,7 +4,7 @@ import type { Log } from "#sdk/log.ts";
 import { socketIn } from "../socket-in.ts";
 import { supervise } from "../supervise.ts";
 import type { PrivateBackend } from "./backend.ts";
-import { connectOwnRedis } from "./redis.ts";
+import { connectRedis } from "./redis.ts";
 
 export type PrivateRedisOptions = {
   /** Path of `redis-server`. */
@@ -33,10 +33,11 @@ export async function startPrivateRedis(
     log,
   );
   try {
-    const backend = await connectOwnRedis({ socketPath: socket.path }, log);
+    const backend = await connectRedis({ socketPath: socket.path }, log);
     return {
       ...backend,
       kind: "private-redis",
+      exclusive: true,
       why: `${options.program} is installed`,
       pid: server.pid,
       async close() {

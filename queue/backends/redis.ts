@@ -2,7 +2,6 @@ import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import type { QueueName } from "../stored-call.ts";
 import type { Backend } from "./backend.ts";
 
 const RECONNECT_STEP_MS = 25;
@@ -21,34 +20,18 @@ export async function connectRedis(
   const connection = open(target);
   watch(connection, log);
   await ready(connection, timeoutMs);
+  return backendOn(connection);
+}
+
+function backendOn(connection: Redis): Backend {
   return {
     kind: "redis",
     why: "REDIS_URL is set",
-    openQueue: (name) => quiet(new Queue(name, { connection, prefix: PREFIX })),
+    exclusive: false,
+    openQueue: (name) => quiet(new Queue<unknown>(name, { connection, prefix: PREFIX })),
     openWorker: (name, processor, options) =>
       new Worker(name, processor, { ...options, connection, prefix: PREFIX }),
-    releaseLocks: async () => {},
     close: async () => connection.disconnect(),
-  };
-}
-
-/** The same for a Redis that nobody else works on, where every lock found is a lost worker's. */
-export async function connectOwnRedis(
-  target: RedisTarget,
-  log: Log,
-  timeoutMs?: number,
-): Promise<Backend> {
-  const shared = await connectRedis(target, log, timeoutMs);
-  return {
-    ...shared,
-    async releaseLocks(name) {
-      const connection = open(target);
-      try {
-        await removeLocks(connection, name);
-      } finally {
-        connection.disconnect();
-      }
-    },
   };
 }
 
@@ -64,14 +47,14 @@ function open(target: RedisTarget): Redis {
 
 /** One line when the connection is lost and one when it is back, however many attempts lie between. */
 function watch(connection: Redis, log: Log): void {
-  let lost = false;
+  let state: "new" | "there" | "lost" = "new";
   connection.on("error", (error: Error) => {
-    if (!lost) log.warn("queue-store-lost", { error: describe(error) });
-    lost = true;
+    if (state === "there") log.warn("queue-store-lost", { error: describe(error) });
+    if (state === "there") state = "lost";
   });
   connection.on("ready", () => {
-    if (lost) log.info("queue-store-found");
-    lost = false;
+    if (state === "lost") log.info("queue-store-found");
+    state = "there";
   });
 }
 
@@ -99,10 +82,4 @@ async function ready(connection: Redis, timeoutMs: number): Promise<void> {
 function quiet<Q extends Queue>(queue: Q): Q {
   queue.on("error", () => {});
   return queue;
-}
-
-async function removeLocks(connection: Redis, name: QueueName): Promise<void> {
-  const active = await connection.lrange(`${PREFIX}:${name}:active`, 0, -1);
-  if (active.length > 0)
-    await connection.del(...active.map((id) => `${PREFIX}:${name}:${id}:lock`));
 }

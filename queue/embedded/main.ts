@@ -1,22 +1,19 @@
+import { rm } from "node:fs/promises";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 
-// One connection is all that the platform opens: PGlite is one session, and sharing it between connections
-// would mix their half-sent messages.
-const MAX_CONNECTIONS = 1;
+/** The platform opens one; a lost one may still be closing when it comes back. */
+const MAX_CONNECTIONS = 2;
 
 const [, , dataFolder = "", socketPath = ""] = process.argv;
 // The socket is born 0600.
 process.umask(0o077);
 
 const db = await PGlite.create({ dataDir: dataFolder });
-const server = new PGLiteSocketServer({
-  db,
-  path: socketPath,
-  maxConnections: MAX_CONNECTIONS + 1,
-});
+const server = new PGLiteSocketServer({ db, path: socketPath, maxConnections: MAX_CONNECTIONS });
+// The keeper made sure that whoever listened there is gone.
+await rm(socketPath, { force: true });
 await server.start();
-process.stdout.write("ready\n");
 
 let stopping = false;
 async function stop(): Promise<void> {

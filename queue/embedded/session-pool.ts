@@ -5,8 +5,6 @@ import pg from "pg";
 import { errorCode } from "#sdk/errors.ts";
 
 const CONNECT_WAIT_MS = 25;
-/** More than the room ever has at once; beyond it Node warns of a leak. */
-const BORROWERS = 100;
 
 export type SessionOptions = {
   /** Folder of the socket `.s.PGSQL.5432`. */
@@ -28,7 +26,8 @@ export type SessionPool = PgPool & { readonly options: { readonly keepAlive: tru
  */
 export function createSessionPool(options: SessionOptions): SessionPool {
   const borrowers = new Set<Borrower>();
-  const pool = new EventEmitter().setMaxListeners(BORROWERS);
+  // BullMQ never takes its listeners off a pool that is not its own.
+  const pool = new EventEmitter().setMaxListeners(0);
   let session: Promise<pg.Client> | undefined;
   let current: pg.Client | undefined;
   let last: Promise<unknown> = Promise.resolve();
