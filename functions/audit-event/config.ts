@@ -9,8 +9,10 @@ export type Config = {
 
 export function readConfig(env: Env): Config {
   const read = readEnv(env);
+  const slackUrl = read.text("slack_url", "");
+  if (slackUrl !== "") read.url("slack_url"); // Only checked: Slack's addresses end without a slash.
   return read.done({
-    slackUrl: read.text("slack_url", "") === "" ? "" : read.url("slack_url"),
+    slackUrl,
     slackTimeoutMs: read.milliseconds("slack_timeout", "5s"),
   });
 }

@@ -11,6 +11,7 @@ import {
   WEBHOOK_SECRET,
 } from "../../test/helpers/push-delivery.ts";
 import { until } from "../../test/helpers/until.ts";
+import { variablesInReadme, variablesOf } from "../../test/helpers/variables.ts";
 import { webhookExamples } from "../../test/helpers/webhook-examples.ts";
 import { readConfig } from "./config.ts";
 import { createCustomers } from "./customers.ts";
@@ -442,4 +443,8 @@ test("a wrong method is answered 405", async (t) => {
   const response = await deliver(new Request("http://gateway/github-event"));
 
   t.is(response.status, 405);
+});
+
+test("the README lists every variable", async (t) => {
+  t.deepEqual(await variablesInReadme("functions/github-event"), variablesOf(readConfig));
 });
