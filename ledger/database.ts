@@ -37,8 +37,14 @@ export function openFile(path: string): DatabaseSync {
     chmodSync(path, 0o600);
   }
   const file = new DatabaseSync(path, { timeout: 5000 });
-  file.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-  return file;
+  try {
+    file.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    return file;
+  } catch (cause) {
+    file.close();
+    const remedy = "stop another process that holds it, or restore a backup if it is damaged";
+    throw new Error(`The ledger ${path} cannot be opened; ${remedy}`, { cause });
+  }
 }
 
 export function createDatabase(

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import test from "ava";
 import { openLedger } from "./ledger.ts";
@@ -35,6 +35,17 @@ test("a ledger of a newer version is refused with both versions named, and left 
     message: /version 99, and this program knows versions up to 1;/,
   });
   t.is(file.prepare("PRAGMA user_version").get()?.user_version, 99);
+});
+
+test("a file that is no ledger is refused by name and left as it is", (t) => {
+  const path = `${setUp(t).path}.txt`;
+  writeFileSync(path, "dear diary, ".repeat(100));
+
+  const error = t.throws(() => openLedger({ path }), { instanceOf: Error });
+
+  t.true(error.message.includes(path));
+  t.regex(String(error.cause), /not a database/);
+  t.is(readFileSync(path, "utf8"), "dear diary, ".repeat(100));
 });
 
 test("an older file is brought forward step by step and keeps its rows", (t) => {
