@@ -58,6 +58,7 @@ const SYSTEM_ROUTES: typeof MACHINE_ROUTES = [
 
 const NOT_FOUND: Route = { kind: "refused", status: 404 };
 const BAD_REQUEST: Route = { kind: "refused", status: 400 };
+const SYSTEM_SUFFIX = `.${SYSTEM_NAMESPACE}`;
 const FUNCTION_SEGMENT = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
 const SERVICE_NAME = /^[-a-zA-Z_0-9.]+$/;
 /** What a URL parser behind us would fold into another path: dot segments, encoded or not, `\`, `//`. */
@@ -132,7 +133,7 @@ function toRoom(room: RoomName, body: BodyLimit): Route {
 }
 
 function isSystem(service: string): boolean {
-  return service.endsWith(`.${SYSTEM_NAMESPACE}`);
+  return service.endsWith(SYSTEM_SUFFIX);
 }
 
 function pathOf(target: string): string {

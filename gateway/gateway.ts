@@ -80,6 +80,7 @@ export function createGateway(tools: GatewayTools): Gateway {
   server.on("connect", (_request, socket: Socket) => {
     socket.end("HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   });
+  server.on("error", (error) => log.error("gateway-server-failed", { error: describe(error) }));
   server.on("upgrade", (request, socket: Socket, head) => upgrade(request, socket, head));
 
   return {
@@ -97,6 +98,8 @@ export function createGateway(tools: GatewayTools): Gateway {
 
   function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     tunnels.add(socket);
+    // Node's own listener leaves with the parser; `close` follows and ends whatever the socket was for.
+    socket.on("error", () => socket.destroy());
     socket.once("close", () => tunnels.delete(socket));
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;

@@ -156,15 +156,10 @@ class Invocation implements ExchangeOwner {
   #retry(error: Error): void {
     const replica = this.#replica;
     if (replica === undefined) return;
-    replica.suspect();
     this.#tried ??= new Set();
     this.#tried.add(replica);
-    this.#tools.log.warn("replica-unreachable", {
-      function: this.#wanted.service,
-      endpoint: replica.endpoint,
-      call_id: this.#call.callId,
-      error: describe(error),
-    });
+    // One line for each time a replica goes missing, not one for each request that finds it so.
+    if (replica.suspect()) this.#warn("replica-unreachable", error);
     this.#attempt();
   }
 
@@ -203,14 +198,18 @@ class Invocation implements ExchangeOwner {
 
   #fail(error: Error): void {
     const timedOut = errorCode(error) === "UND_ERR_HEADERS_TIMEOUT";
-    this.#tools.log.warn(timedOut ? "invocation-timed-out" : "invocation-failed", {
+    this.#warn(timedOut ? "invocation-timed-out" : "invocation-failed", error);
+    if (timedOut) this.#answer(504, `Timed out waiting for: ${this.#wanted.service}.\n`);
+    else this.#answer(502, `Can't reach service for: ${this.#wanted.service}.\n`);
+  }
+
+  #warn(event: string, error: Error): void {
+    this.#tools.log.warn(event, {
       function: this.#wanted.service,
       endpoint: this.#replica?.endpoint,
       call_id: this.#call.callId,
       error: describe(error),
     });
-    if (timedOut) this.#answer(504, `Timed out waiting for: ${this.#wanted.service}.\n`);
-    else this.#answer(502, `Can't reach service for: ${this.#wanted.service}.\n`);
   }
 
   #answer(status: number, text: string): void {

@@ -39,8 +39,12 @@ export class Replica {
     return performance.now() < this.#suspectUntil ? SUSPECT_LOAD + this.inFlight : this.inFlight;
   }
 
-  suspect(): void {
-    this.#suspectUntil = performance.now() + SUSPECT_MS;
+  /** Ask it last for a moment; false when it was suspect already. */
+  suspect(): boolean {
+    const now = performance.now();
+    const isNew = now >= this.#suspectUntil;
+    this.#suspectUntil = now + SUSPECT_MS;
+    return isNew;
   }
 
   /** Take nothing new; requests in flight finish, then the connections close. */

@@ -78,6 +78,8 @@ class StreamedBody extends Readable {
     this.#request = request;
     this.#limits = limits;
     this.#idle = setTimeout(() => this.#timedOut(), limits.idleMs);
+    // While the request waits for a replica nobody else listens; who reads later hears of errors too.
+    this.on("error", nothing);
     request.on("data", this.#take);
     request.once("end", this.#end);
     request.once("close", this.#closed);
@@ -134,3 +136,5 @@ function tooLarge(limitBytes = 0): HttpError {
 function tooSlow(idleMs: number): HttpError {
   return new HttpError(408, "body-too-slow", `No more of the body came for ${idleMs} ms.`);
 }
+
+function nothing(): void {}

@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, createServer as createNetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -57,6 +57,8 @@ export type Kit = {
   readonly lines: string[];
   /** A server on a Unix socket of its own. */
   listen(handler: RequestListener): Promise<Listening>;
+  /** A replica that speaks bytes rather than HTTP. */
+  listenRaw(handler: (socket: Socket) => void): Promise<string>;
   /** A function with one replica. */
   serve(
     name: string,
@@ -105,6 +107,13 @@ export async function setUp(t: ExecutionContext, env: Env = {}): Promise<Kit> {
     provider,
     lines,
     listen,
+    async listenRaw(handler) {
+      const path = join(folder, `raw${++count}.sock`);
+      const server = createNetServer(handler);
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      t.teardown(() => server.close());
+      return `unix:${path}`;
+    },
     room: (name, handler) => open(`${name}.sock`, handler),
     async serve(name, handler, extra = {}) {
       const replica = await listen(handler);

@@ -32,6 +32,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
   const stop = new AbortController();
   const headers = { authorization: tools.authorization };
   let isFresh = false;
+  let wasLoaded = false;
   let backoffMs = FIRST_BACKOFF_MS;
   const done = follow();
   return {
@@ -49,7 +50,10 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
         throw new Error("The stream ended");
       } catch (error) {
         if (stop.signal.aborted) return;
-        log.warn("endpoints-lost", { error: describe(error), retry_ms: backoffMs });
+        const facts = { error: describe(error), retry_ms: backoffMs };
+        // At the start of everything the provider may well be later than the gateway.
+        if (wasLoaded) log.warn("endpoints-lost", facts);
+        else log.info("endpoints-awaited", facts);
       }
       isFresh = false;
       await sleep(backoffMs, undefined, { signal: stop.signal }).catch(() => {
@@ -82,6 +86,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
       case "all":
         table.replace(line.all);
         isFresh = true;
+        wasLoaded = true;
         backoffMs = FIRST_BACKOFF_MS;
         log.info("endpoints-loaded", { functions: line.all.length });
         return;
