@@ -80,7 +80,7 @@ for (const backend of BACKENDS) {
     "a source-only change replaces the version that serves; the unchanged function is not touched",
     async (t, platform) => {
       const { repository, url } = await owner(t, platform, "second", shop("one"));
-      await repository.push(url);
+      await pushLive(t, repository, url);
       const bannerBefore = await deployedAt(platform, "second-banner");
       await repository.commit({ "cart/handler.js": answering("two") });
 
@@ -95,7 +95,7 @@ for (const backend of BACKENDS) {
 
   on("a push that changes no function builds nothing and says so", async (t, platform) => {
     const { repository, url } = await owner(t, platform, "readme", shop("one"));
-    await repository.push(url);
+    await pushLive(t, repository, url);
     await repository.commit({ "README.md": "words" });
 
     const pushed = await repository.push(url);
@@ -107,10 +107,10 @@ for (const backend of BACKENDS) {
 
   on("a function that leaves stack.yml stops answering", async (t, platform) => {
     const { repository, url } = await owner(t, platform, "leaver", shop("one"));
-    await repository.push(url);
+    await pushLive(t, repository, url);
     await repository.commit({ "stack.yml": stackOf({ cart: { lang: "node24" } }) });
 
-    await repository.push(url);
+    await pushLive(t, repository, url);
 
     t.is(await call(platform, "leaver-cart"), "one");
     await until(
@@ -122,7 +122,7 @@ for (const backend of BACKENDS) {
     "a branch that is not built is skipped, with the branch that is named",
     async (t, platform) => {
       const { repository, url } = await owner(t, platform, "brancher", shop("one"));
-      await repository.push(url);
+      await pushLive(t, repository, url);
       await repository.commit({ "cart/handler.js": answering("two") });
 
       const pushed = await repository.push(url, "main:experiment");
@@ -140,7 +140,7 @@ for (const backend of BACKENDS) {
     "a broken stack.yml fails with the field, the value and the rule, and what served goes on",
     async (t, platform) => {
       const { repository, url } = await owner(t, platform, "breaker", shop("one"));
-      await repository.push(url);
+      await pushLive(t, repository, url);
       const sha = await repository.commit({
         "stack.yml":
           shop("one")["stack.yml"]?.replace("handler: ./cart", "handler: ../secrets") ?? "",
@@ -158,7 +158,7 @@ for (const backend of BACKENDS) {
     "a function that never becomes healthy changes nothing, its stack-mates included",
     async (t, platform) => {
       const { repository, url } = await owner(t, platform, "sick", shop("one"));
-      await repository.push(url);
+      await pushLive(t, repository, url);
       const sha = await repository.commit({
         "cart/handler.js": "throw new Error('no configuration');\n",
         "banner/handler.sh": "#!/bin/bash\necho changed\n",
@@ -176,9 +176,9 @@ for (const backend of BACKENDS) {
 
   on("a force-push to an older commit puts that commit back", async (t, platform) => {
     const { repository, url } = await owner(t, platform, "forcer", shop("one"));
-    await repository.push(url);
+    await pushLive(t, repository, url);
     await repository.commit({ "cart/handler.js": answering("two") });
-    await repository.push(url);
+    await pushLive(t, repository, url);
 
     const pushed = await repository.push(url, "+HEAD~1:main");
 
@@ -190,7 +190,7 @@ for (const backend of BACKENDS) {
     "of two pushes at once the newer serves, and both commits end with a true status",
     async (t, platform) => {
       const { repository, url } = await owner(t, platform, "twice", shop("one"));
-      await repository.push(url);
+      await pushLive(t, repository, url);
       const older = await repository.commit({ "cart/handler.js": answering("two") });
       const olderPush = repository.push(url, `${older}:main`);
       const newer = await repository.commit({ "cart/handler.js": answering("three") });
@@ -286,6 +286,16 @@ async function owner(
   await repository.commit(files);
   const { url } = JSON.parse(await platform.ofc("token", name, "--json")) as { url: string };
   return { repository, url: `${url}shop.git` };
+}
+
+/** A push that has to end live before the test goes on. */
+async function pushLive(
+  t: ExecutionContext,
+  repository: TestRepository,
+  url: string,
+): Promise<void> {
+  const { ok, output } = await repository.push(url);
+  t.true(ok && /live in /.test(output), output);
 }
 
 async function call(platform: RunningPlatform, service: string, body?: string): Promise<string> {

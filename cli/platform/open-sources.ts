@@ -31,6 +31,8 @@ export async function openSources({
   return createOpenSource({
     mirrors: join(dataFolder, "git", "mirrors"),
     origins: [gatewayUrl, settings.githubUrl].map((url) => new URL(url).origin),
+    cloneUrlOf: ({ id, fullName, cloneUrl }) =>
+      id.startsWith("forge:") ? `${gatewayUrl}git/${fullName}.git` : cloneUrl,
     env: settings.env,
     apps,
     readHead: createReadHead(apps),

@@ -22,6 +22,8 @@ export type SourceTools = {
   readonly mirrors: string;
   /** Where clone URLs may point: `https://github.com`, `http://127.0.0.1:8080`. */
   readonly origins: readonly string[];
+  /** Where a repository is cloned from now; the forge moves with the gateway's port. */
+  readonly cloneUrlOf: (repository: Repository) => string;
   readonly env: Env;
   readonly apps: GithubApps;
   readonly readHead: ReadHead;
@@ -37,7 +39,7 @@ export function createOpenSource(tools: SourceTools) {
   return async (repository: Repository, owner: Owner): Promise<Source> => {
     const mirror = openMirror({
       folder: join(tools.mirrors, ...splitId(repository.id)) + ".git",
-      cloneUrl: repository.cloneUrl,
+      cloneUrl: tools.cloneUrlOf(repository),
       origins: tools.origins,
       credential: () => credentialOf(tools, repository),
       environment: tools.env,
