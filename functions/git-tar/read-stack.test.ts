@@ -41,7 +41,7 @@ test("stack.yaml is read before stack.yml, as faas-cli does", async (t) => {
     "stack.yaml": stack("environment: {FROM: yaml}"),
   });
 
-  t.is(functions[0]?.environment["FROM"], "yaml");
+  t.is(functions[0]?.environment.FROM, "yaml");
 });
 
 const REFUSALS: readonly (readonly [title: string, files: Files, message: string])[] = [
