@@ -1,0 +1,12 @@
+import { openLedger } from "#ledger/ledger.ts";
+import { createFileObjects } from "#sdk/object-store.ts";
+import { standAlone, stopOnSignal } from "#sdk/stand-alone.ts";
+import { readConfig } from "./config.ts";
+import { createHandler } from "./handler.ts";
+
+const { env, stderr } = process;
+const place = await standAlone("pipeline-log", env, (line) => stderr.write(line));
+const config = readConfig(env);
+const ledger = openLedger({ path: place.ledgerPath });
+const handler = createHandler({ config, ledger, objects: createFileObjects(place.objectsPath) });
+stopOnSignal(await place.serve(handler), () => ledger.close());
