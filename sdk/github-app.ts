@@ -22,6 +22,8 @@ export type GithubApps = {
   ): Promise<InstallationClient>;
   /** The installation's token, as `git` wants it for a password; good for some minutes at least. */
   installationToken(scm: string, installationId: number, options?: TokenOptions): Promise<string>;
+  /** A client that acts as the App itself: its deliveries, its installations. */
+  asApp(scm: string): InstallationClient;
   /** The App's own id on a source, as check runs name it. */
   appId(scm: string): number | undefined;
 };
@@ -57,6 +59,7 @@ export function createGithubApps({
       return new (require(scm).Client)({ auth });
     },
     installationToken,
+    asApp: (scm) => require(scm).app.octokit,
     appId: (scm) => apps.get(scm)?.appId,
   };
 
