@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
 import { errorCode } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 
+const run = promisify(execFile);
 /** Where programs are looked for when no PATH is given. */
 export const STANDARD_PATH =
   "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/opt/homebrew/bin";
@@ -42,17 +44,16 @@ export type Supervised = {
 export async function supervise(program: Program, log: Log): Promise<Supervised> {
   await endLeftOver(program, log);
   let stopping = false;
-  let child = await start(program);
+  let life = await start(program);
   const ended = keep();
 
   return {
-    pid: () => child.pid,
-    restart: () => void child.kill("SIGKILL"),
+    pid: () => life.child.pid,
+    restart: () => void life.child.kill("SIGKILL"),
     async stop() {
       stopping = true;
-      child.stdin?.end();
-      child.kill("SIGTERM");
-      const killer = setTimeout(() => child.kill("SIGKILL"), STOP_WAIT_MS);
+      life.child.kill("SIGTERM");
+      const killer = setTimeout(() => life.child.kill("SIGKILL"), STOP_WAIT_MS);
       await ended;
       clearTimeout(killer);
       await rm(program.pidFile, { force: true });
@@ -63,20 +64,28 @@ export async function supervise(program: Program, log: Log): Promise<Supervised>
     let waitMs = RESTART_WAIT_MS;
     for (;;) {
       const startedAt = Date.now();
-      const why = await obituary(child);
+      const why = await life.ended;
       if (stopping) return;
       log.error("queue-store-died", { program: program.name, why });
       if (Date.now() - startedAt > STEADY_MS) waitMs = RESTART_WAIT_MS;
       await wait(waitMs);
       if (stopping) return;
       waitMs = Math.min(waitMs * 2, RESTART_MAX_WAIT_MS);
-      child = await start(program);
-      log.info("queue-store-restarted", { program: program.name, pid: child.pid });
+      life = await start(program);
+      // `stop` came while it was started, and signalled the one before.
+      if (stopping) life.child.kill("SIGTERM");
+      log.info("queue-store-restarted", { program: program.name, pid: life.child.pid });
     }
   }
 }
 
-async function start({ file, args, env, pidFile }: Program): Promise<ChildProcess> {
+type Life = {
+  readonly child: ChildProcess;
+  /** Resolves with why it ended and the end of what it printed. */
+  readonly ended: Promise<string>;
+};
+
+async function start({ file, args, env, pidFile }: Program): Promise<Life> {
   const guard = findProgram("setpriv", STANDARD_PATH);
   const [command, commandArgs] =
     process.platform === "linux" && guard !== undefined
@@ -84,12 +93,11 @@ async function start({ file, args, env, pidFile }: Program): Promise<ChildProces
       : [file, args];
   // Its stdin ends with this process: a program may watch that where pdeathsig is not there.
   const child = spawn(command, [...commandArgs], { stdio: ["pipe", "pipe", "pipe"], env });
-  child.stdin.on("error", () => {});
+  const ended = obituary(child);
   if (child.pid !== undefined) await writeFile(pidFile, String(child.pid), { mode: 0o600 });
-  return child;
+  return { child, ended };
 }
 
-/** Why it ended, with the end of what it printed. */
 function obituary(child: ChildProcess): Promise<string> {
   let tail = "";
   const note = (chunk: Buffer) => {
@@ -132,7 +140,19 @@ async function endLeftOver({ name, pidFile, mark }: Program, log: Log): Promise<
 }
 
 async function isOurs(pid: number, mark: string): Promise<boolean> {
-  return (await readIfThere(`/proc/${pid}/cmdline`)).includes(mark);
+  const commandLine =
+    process.platform === "linux"
+      ? await readIfThere(`/proc/${pid}/cmdline`)
+      : await readCommandLine(pid);
+  return commandLine.includes(mark);
+}
+
+/** Empty when there is no such process: `ps` ends with 1 then. */
+async function readCommandLine(pid: number): Promise<string> {
+  const { stdout } = await run("ps", ["-ww", "-o", "command=", "-p", String(pid)]).catch(() => ({
+    stdout: "",
+  }));
+  return stdout;
 }
 
 async function readIfThere(file: string): Promise<string> {

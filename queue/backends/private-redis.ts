@@ -49,7 +49,9 @@ export async function startPrivateRedis(
   } catch (error) {
     await server.stop();
     await socket.remove();
-    throw error;
+    throw new Error(`${options.program} does not start; queue-store-died in the log says why`, {
+      cause: error,
+    });
   }
 }
 

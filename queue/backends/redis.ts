@@ -69,10 +69,7 @@ async function ready(connection: Redis, timeoutMs: number): Promise<void> {
     ]);
   } catch (error) {
     connection.disconnect();
-    throw new Error(
-      "Redis cannot be used for the queue; check REDIS_URL, or unset it to use a private one",
-      { cause: error },
-    );
+    throw new Error("Redis does not answer, so the queue cannot be used", { cause: error });
   } finally {
     late.onabort = null;
   }
