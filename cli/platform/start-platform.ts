@@ -203,7 +203,7 @@ async function startParts(
   await engine.ready;
   await queue.start();
   await forge.start();
-  const sweeper = startSweeper(ledger, gateway, log);
+  const sweeper = startSweeper({ ledger, gateway, status: functions.status, log });
   onStop(() => sweeper.stop());
   onStop(startIntake({ ledger, apps, gateway, env, status: functions.status, log }));
 

@@ -1,19 +1,27 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Build, Ledger } from "#ledger/types.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Job } from "#sdk/messages.ts";
+import type { GithubStatus } from "../../functions/github-status/handler.ts";
 
 /** How often what is unfinished is queued again, in milliseconds (design.md section 6, line 4). */
 const SWEEP_INTERVAL_MS = 10_000;
 
 export type Sweeper = { stop(): void };
 
+export type SweeperTools = {
+  readonly ledger: Ledger;
+  readonly gateway: GatewayClient;
+  readonly status: Pick<GithubStatus, "sendDue">;
+  readonly log: Log;
+};
+
 /**
- * Queue again, at once and every ten seconds, each build that is not terminal and not leased and each
- * commit whose statuses are due. A doubled job finds nothing to claim, so this can only help.
+ * Queue again, at once and every ten seconds, each build that is not terminal and not leased, and tell the
+ * sources what they were not told. A doubled job finds nothing to claim, so this can only help.
  */
-export function startSweeper(ledger: Ledger, gateway: GatewayClient, log: Log): Sweeper {
+export function startSweeper({ ledger, gateway, status, log }: SweeperTools): Sweeper {
   let running = false;
   const timer = setInterval(() => void sweep(), SWEEP_INTERVAL_MS);
   void sweep();
@@ -23,10 +31,8 @@ export function startSweeper(ledger: Ledger, gateway: GatewayClient, log: Log): 
     if (running) return;
     running = true;
     try {
-      for (const { id, ownerId } of ledger.listUnleased())
-        await queue("git-tar", { v: 1, buildId: id, step: "run" }, ownerId);
-      for (const { buildId, ownerId } of buildsToReport())
-        await queue("github-status", { v: 1, buildId, step: "status" }, ownerId);
+      await Promise.all(ledger.listUnleased().map(queueBuild));
+      await status.sendDue(log);
     } catch (error) {
       log.warn("sweep-failed", { error: describe(error) });
     } finally {
@@ -34,23 +40,8 @@ export function startSweeper(ledger: Ledger, gateway: GatewayClient, log: Log): 
     }
   }
 
-  function buildsToReport(): { readonly buildId: string; readonly ownerId: string }[] {
-    const ids = new Set(
-      ledger
-        .listUnsent(Date.now())
-        .flatMap(({ buildId }) => (buildId === undefined ? [] : [buildId])),
-    );
-    return [...ids].flatMap((buildId) => {
-      const build = ledger.findBuild(buildId);
-      return build === undefined ? [] : [{ buildId, ownerId: build.ownerId }];
-    });
-  }
-
-  async function queue(
-    name: "git-tar" | "github-status",
-    job: Job,
-    ownerId: string,
-  ): Promise<void> {
-    await gateway.queue(name, JSON.stringify(job), { headers: { "x-owner-id": ownerId } });
+  async function queueBuild({ id, ownerId }: Build): Promise<void> {
+    const job: Job = { v: 1, buildId: id, step: "run" };
+    await gateway.queue("git-tar", JSON.stringify(job), { headers: { "x-owner-id": ownerId } });
   }
 }

@@ -17,6 +17,7 @@ import { collectGarbage, reportStatus } from "./after-build.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { buildFunctions } from "./build-functions.ts";
 import { endedEvent } from "./ended-event.ts";
+import { followHead } from "./follow-head.ts";
 import { LeaseLost } from "./hold-lease.ts";
 import type { Source } from "./source.ts";
 import { type Commit, endStatuses, plannedStatuses } from "./statuses.ts";
@@ -66,7 +67,7 @@ async function carryOut(tools: RunTools, claim: Claim, signal: AbortSignal): Pro
   const tell = (event: DistributiveOmit<BuildEvent, "v" | "at">) =>
     ledger.addEvent(build.id, { v: 1, at: Date.now(), ...event });
 
-  refuseOldHead(await source.readHead(build.branch, signal), build);
+  followHead(ledger, commit, build, await source.readHead(build.branch, signal));
   const started = performance.now();
   await source.fetchCommit(build.sha, signal);
   tell({ type: "fetched", ms: Math.round(performance.now() - started) });
@@ -116,13 +117,6 @@ function decideAction(
   const current = ledger.currentRelease(planned.service);
   const same = current?.specHash === planned.specHash && current.digest === artifact.digest;
   return same ? "unchanged" : "deploy";
-}
-
-/** Line 6: order is the branch's head at the source, never arrival. */
-function refuseOldHead(head: string | undefined, build: Build): void {
-  if (head === undefined)
-    throw new BuildFailed("cancelled", `branch ${build.branch} is gone at its source`);
-  if (head !== build.sha) throw new BuildFailed("superseded", `superseded by ${head.slice(0, 7)}`);
 }
 
 /** Line 11: the terminal state and what the commit shall show, in one transaction. */
