@@ -9,6 +9,8 @@ export type CommandContext = {
   /** Folder of the launcher. */
   readonly project: string;
   readonly terminal: Terminal;
+  /** A line for people on stderr, beside an answer that a program may read from stdout. */
+  readonly note: (text: string) => void;
   readonly env: Env;
 };
 

@@ -142,7 +142,10 @@ function add(
     const [argument] = command.processedArgs as (string | string[] | undefined)[];
     try {
       const run = await load();
-      await run({ argument, options: command.opts(), project, terminal, env: process.env });
+      const note = (text: string) =>
+        void process.stderr.write(`${text}
+`);
+      await run({ argument, options: command.opts(), project, terminal, note, env: process.env });
     } catch (error) {
       process.stderr.write(`ofc ${command.name()}: ${describe(error)}\n`);
       process.exitCode = 1;

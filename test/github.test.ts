@@ -38,7 +38,7 @@ async function setUp() {
     url: string;
     token: string;
   };
-  await repository.push(`${url}shop.git`);
+  await repository.push(`${url}/shop.git`);
 
   const ask = async (path: string) => {
     const response = await fetch(new URL(`api/v3/${path}`, github.url), {

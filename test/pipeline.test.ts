@@ -285,7 +285,7 @@ async function owner(
   t.context.repositories.push(repository);
   await repository.commit(files);
   const { url } = JSON.parse(await platform.ofc("token", name, "--json")) as { url: string };
-  return { repository, url: `${url}shop.git` };
+  return { repository, url: `${url}/shop.git` };
 }
 
 /** A push that has to end live before the test goes on. */

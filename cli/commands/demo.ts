@@ -37,32 +37,25 @@ async function pushShop({ project, terminal }: CommandContext, platform: Platfor
   }
 
   terminal.line();
-  for (const [name, init] of CALLS) {
+  for (const [name, body, type] of CALLS) {
     const url = new URL(`function/demo-${name}`, platform.url);
-    terminal.line(
-      terminal.bold(`curl ${url.href}${init.body === undefined ? "" : ` -d '${init.body}'`}`),
-    );
-    const response = await fetch(url, init);
+    const typed = type === "text/plain" ? "" : ` -H 'content-type: ${type}'`;
+    terminal.line(terminal.bold(`curl ${url.href}${typed} -d '${body}'`));
+    const response = await fetch(url, { method: "POST", headers: { "content-type": type }, body });
     const text = (await response.text()).trimEnd();
     if (!response.ok) throw new Error(`demo-${name} answered ${response.status}: ${text}`);
     for (const line of text.split("\n")) terminal.line(`  ${line}`);
   }
   terminal.line();
   terminal.line("Your turn, in another terminal:");
-  terminal.line(terminal.bold("  ./ofc token alice"));
+  terminal.line(
+    terminal.bold('  git push "$(./ofc token alice)/shop.git" main') +
+      terminal.dim("   in any repository with a stack.yml"),
+  );
 }
 
+/** Bodies as they would be typed after `curl -d`. */
 const CALLS = [
-  [
-    "cart",
-    {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: '{"items":[{"name":"tea","price":4.5,"quantity":2}]}',
-    },
-  ],
-  ["banner", { method: "POST", body: "it is live" }],
-] as const satisfies readonly (readonly [
-  string,
-  { method: string; body?: string; headers?: Record<string, string> },
-])[];
+  ["cart", '{"apple": 3, "tea": 1}', "application/json"],
+  ["banner", "It is live", "text/plain"],
+] as const;

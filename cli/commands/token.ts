@@ -9,16 +9,15 @@ export async function token(context: CommandContext): Promise<void> {
   const { terminal, options } = context;
   const admin = await connectAdmin(options.data);
   const created = await admin.post("/tokens", { owner: textArgument(context) }, ANSWER);
-  const url = new URL(`git/${created.owner}/`, admin.running.url);
+  const url = new URL(`git/${created.owner}`, admin.running.url);
   url.username = created.owner;
   url.password = created.token;
-
   if (options.json) return terminal.json({ ...created, url: url.href });
-  terminal.line(`${url.href}<repository>.git`);
-  terminal.line();
-  terminal.line("Push any repository with a stack.yml; the first push creates it:");
-  terminal.line(terminal.bold(`  git push ${url.href}shop.git main`));
-  terminal.line(
-    terminal.dim("The token is shown once. ./ofc remote keeps it out of URLs and shell history."),
+
+  // The URL alone is on stdout, so that "$(ofc token alice)/shop.git" is a place to push to.
+  terminal.line(url.href);
+  context.note(
+    "The token is shown this once. Push any repository with a stack.yml; the first push creates it:",
   );
+  context.note(`  git push ${url.href}/shop.git main`);
 }

@@ -90,7 +90,8 @@ export async function startGithubServer(t: ExecutionContext): Promise<GithubServ
       const newest = new Map(github.statuses.map((status) => [status.context, status]));
       return Response.json({ statuses: [...newest.values()] });
     }
-    const runs = github.checkRuns.filter(({ name }) => name === query.get("check_name"));
+    const wanted = query.get("check_name");
+    const runs = github.checkRuns.filter(({ name }) => wanted === null || name === wanted);
     return Response.json({ total_count: runs.length, check_runs: runs });
   }
 
