@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { describe } from "#sdk/errors.ts";
 import { silentLog } from "#sdk/log.ts";
@@ -14,6 +17,7 @@ import { openTestMirror } from "./testing/open-test-mirror.ts";
 
 const { signal } = new AbortController();
 const NOWHERE = "0123456789abcdef0123456789abcdef01234567";
+const run = promisify(execFile);
 const CANARY = "canary-3f9c2e";
 
 /** For what is refused before anything happens. */
@@ -296,6 +300,40 @@ test("a fetch beyond its size is stopped and leaves nothing", async (t) => {
   t.true((await packBytes(options.folder)) < 10_000);
 });
 
+for (const name of [".git", "..", "a/b"]) {
+  test(`a commit whose tree names ${JSON.stringify(name)} is refused by git's own check`, async (t) => {
+    const { server, mirror, options } = await setUp(t);
+    await server.commit({ a: "1" });
+    const blob = Buffer.from(await server.git("rev-parse", "HEAD:a"), "hex");
+    const file = join(options.folder, "..", "tree");
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, Buffer.concat([Buffer.from(`100644 ${name}\0`), blob]));
+    const tree = await server.git("hash-object", "-t", "tree", "--literally", "-w", file);
+    const sha = await server.git("commit-tree", "-m", "odd", tree);
+    await server.git("update-ref", "refs/heads/odd", sha);
+
+    const error = await t.throwsAsync(mirror.fetchCommit(sha, signal), { instanceOf: FetchError });
+
+    t.like(error, { code: "bad-objects", retryable: false });
+  });
+}
+
+test("a full disk is reported as such, and what was fetched is cleared away", async (t) => {
+  const { server, options } = await setUp(t);
+  const disk = await mountSmallDisk(t);
+  if (disk === undefined) {
+    t.pass("skipped: a small disk cannot be mounted here");
+    return;
+  }
+  const sha = await server.commit({ big: randomBytes(6_000_000) });
+  const folder = join(disk, "1.git");
+  const mirror = openMirror({ ...options, folder });
+
+  await t.throwsAsync(mirror.fetchCommit(sha, signal), { code: "disk-full" });
+
+  t.true((await packBytes(folder)) < 100_000);
+});
+
 test("a commit of too many files is refused while it is listed", async (t) => {
   const { server, mirror } = await setUp(t, { limits: { files: 10 } });
   const sha = await server.commit(
@@ -432,4 +470,17 @@ async function readProcesses(): Promise<readonly string[]> {
   const files = ids.flatMap((id) => [`/proc/${id}/cmdline`, `/proc/${id}/environ`]);
   // Processes come and go while they are looked at.
   return Promise.all(files.map((file) => readFile(file, "latin1").catch(() => "")));
+}
+
+/** A disk of 2 MiB; `undefined` where this user may not mount one. */
+async function mountSmallDisk(t: ExecutionContext): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), "disk-"));
+  try {
+    await run("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]);
+  } catch (error) {
+    t.log(`no small disk: ${describe(error)}`);
+    return undefined;
+  }
+  t.teardown(() => run("umount", ["--lazy", folder]).then(() => rm(folder, { recursive: true })));
+  return folder;
 }
