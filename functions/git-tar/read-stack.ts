@@ -27,7 +27,7 @@ export async function readStack(
 }
 
 /** The stack file in the root of a commit. Throws StackError when there is none. */
-export function findStackFile(tree: readonly TreeEntry[]): TreeEntry {
+function findStackFile(tree: readonly TreeEntry[]): TreeEntry {
   const found = NAMES.map((name) => tree.find(({ path }) => path === name));
   const entry = found.find((one) => one !== undefined);
   if (entry === undefined) throw new StackError("the commit has no stack.yml in its root");
