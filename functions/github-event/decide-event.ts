@@ -4,7 +4,7 @@ import type { GarbageRequest } from "#sdk/messages.ts";
 import { type PushEvent, parseJson, parsePushEvent, unreadable } from "#sdk/push-event.ts";
 
 /** Whom and what an event is about, for the record. */
-export type About = {
+type About = {
   readonly ownerLogin?: string;
   readonly repository?: string;
   readonly ref?: string;

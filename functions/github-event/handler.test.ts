@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { gzipSync } from "node:zlib";
 
 import test from "ava";
 import { signWebhook } from "#sdk/webhook-signature.ts";
@@ -280,6 +281,22 @@ test("bytes that are not UTF-8 are answered 400 although they are signed", async
   const response = await deliver(request);
 
   t.is(response.status, 400);
+});
+
+test("a compressed body is bytes like any other: signed or not, it is never inflated", async (t) => {
+  const { deliver } = setUpIntake(t);
+  const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024));
+  const request = new Request("http://gateway/github-event", {
+    method: "POST",
+    body: bomb,
+    headers: {
+      "content-encoding": "gzip",
+      "x-github-event": "push",
+      "x-hub-signature-256": signWebhook(bomb, WEBHOOK_SECRET),
+    },
+  });
+
+  t.is((await deliver(request)).status, 400);
 });
 
 test("polluting __proto__ in a push changes nothing but is accepted", async (t) => {

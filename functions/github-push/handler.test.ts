@@ -95,7 +95,7 @@ test("the same delivery again after its build failed tries again on purpose", as
   t.like(second, { generation: 2, state: "accepted" });
 });
 
-test("a reserved owner name is refused with 403 and the reason", async (t) => {
+test("a reserved owner name is refused with 403, and the commit shows the reason", async (t) => {
   const { deliver, ledger, jobsFor } = setUpIntake(t);
 
   const response = await deliver(
@@ -109,6 +109,10 @@ test("a reserved owner name is refused with 403 and the reason", async (t) => {
   });
   t.like(ledger.findDelivery("github:reserved"), { decision: "refused" });
   t.deepEqual(jobsFor("git-tar"), []);
+  t.like(ledger.listUnsent(Date.now())[0], {
+    state: "failure",
+    description: 'owner "system" is reserved by the platform',
+  });
 });
 
 test("a call without source and delivery id is refused", async (t) => {

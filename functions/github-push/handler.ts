@@ -52,6 +52,10 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
     if (build === undefined) {
       log.warn("push-refused", facts);
       audit(reason, about, log);
+      ledger.recordRepository(commit.repository);
+      const { targetUrl } = commit.status;
+      const status = stackStatus("failure", reason, targetUrl);
+      ledger.wantStatus(commit.repository.id, push.sha, status);
       return Response.json({ queued: false, reason }, { status: 403 });
     }
 

@@ -61,6 +61,26 @@ export function conclusionOf(
   }
 }
 
+/** What the source shows: the conclusion of our newest run of each context, `undefined` while it is in progress. */
+export async function readConclusions(
+  client: InstallationClient,
+  repository: Repository,
+  sha: string,
+  appId: number | undefined,
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const { data } = await client.request("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", {
+    ...splitName(repository),
+    ref: sha,
+    filter: "latest",
+    per_page: 100,
+  });
+  return new Map(
+    data.check_runs
+      .filter(({ app }) => appId === undefined || app?.id === appId)
+      .map(({ name, conclusion }) => [name, conclusion ?? undefined]),
+  );
+}
+
 /** A run that was made before a crash could note its id: found by name, ours by App. */
 async function findCheckRun(
   client: InstallationClient,

@@ -3,6 +3,7 @@ import { describe } from "#sdk/errors.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";
 import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
+import { conclusionOf, readConclusions } from "./check-run.ts";
 import { readCommitStatuses } from "./commit-status.ts";
 import { type Sender, scmOf } from "./sender.ts";
 
@@ -43,7 +44,7 @@ async function correctCommit(tools: CorrectTools, build: Build, log: Log): Promi
   const sent = ledger.listStatuses(build.repositoryId, build.sha).filter((status) => status.sent);
   if (repository === undefined || sent.length === 0) return 0;
   try {
-    const wrong = await findWrong(tools, repository, build.sha, sent);
+    const wrong = await findWrong(tools, repository, build, sent);
     for (const status of wrong) await sender.send(status, log);
     return wrong.length;
   } catch (error) {
@@ -57,16 +58,22 @@ async function correctCommit(tools: CorrectTools, build: Build, log: Log): Promi
   }
 }
 
-/** Check runs are compared by the sender itself, which updates the one that is there. */
 async function findWrong(
   tools: CorrectTools,
   repository: Repository,
-  sha: string,
+  build: Build,
   sent: readonly UnsentStatus[],
 ): Promise<UnsentStatus[]> {
-  if (tools.useChecks) return [...sent];
-  const client = await tools.apps.installation(scmOf(repository), repository.installationId);
-  const shown = await readCommitStatuses(client, repository, sha);
+  const scm = scmOf(repository);
+  const client = await tools.apps.installation(scm, repository.installationId);
+  if (tools.useChecks) {
+    const shown = await readConclusions(client, repository, build.sha, tools.apps.appId(scm));
+    return sent.filter((status) => {
+      const { context } = status;
+      return !shown.has(context) || shown.get(context) !== conclusionOf(status, build);
+    });
+  }
+  const shown = await readCommitStatuses(client, repository, build.sha);
   return sent.filter(({ context, state, description, skipped }) => {
     const there = shown.get(context);
     return !skipped && (there?.state !== state || there.description !== description);

@@ -349,6 +349,25 @@ test("after a restart what GitHub shows of recent builds is corrected, and only 
   t.like(github.statuses.at(-1), { context: "stack-deploy", state: "failure" });
 });
 
+test("check runs that say something else after a restart are corrected, and only those", async (t) => {
+  const { github, ledger, loopback, room, report, want, build } = await setUp(t, {
+    use_checks: "true",
+  });
+  const claim = ledger.claimBuild(build.id, "worker", 60_000);
+  if (claim !== undefined) ledger.endBuild(claim, "failed", "no stack.yml", []);
+  want({ context: "cart" });
+  await report();
+  const stack = github.checkRuns.findIndex(({ name }) => name === "stack-deploy");
+  Object.assign(github.checkRuns[stack] ?? {}, { conclusion: undefined, status: "in_progress" });
+
+  const first = await room.correctAtBoot(loopback.log);
+  const second = await room.correctAtBoot(loopback.log);
+
+  t.deepEqual([first, second], [1, 0]);
+  t.is(github.checkRuns.length, 2);
+  t.like(github.checkRuns[stack], { status: "completed", conclusion: "failure" });
+});
+
 test("a comparison that the source refuses is put in the log and changes nothing", async (t) => {
   const { github, ledger, loopback, room, report, build } = await setUp(t);
   const claim = ledger.claimBuild(build.id, "worker", 60_000);

@@ -86,8 +86,3 @@ export function createGithubStatus(tools: Tools): GithubStatus {
     }
   }
 }
-
-/** The handler alone, for a host that needs nothing else. */
-export function createHandler(tools: Tools): Handler {
-  return createGithubStatus(tools).handler;
-}

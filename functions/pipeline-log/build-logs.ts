@@ -14,7 +14,7 @@ export type BuildLogsTools = {
   readonly objects: ObjectStore;
 };
 
-export type LogAddress = {
+type LogAddress = {
   /** `<owner>/<repo>`. */
   readonly repoPath: string;
   readonly sha: string;

@@ -2,14 +2,14 @@ import { generateKeyPairSync } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import { serve } from "#sdk/serve.ts";
 
-export type ShownStatus = {
+type ShownStatus = {
   readonly context: string;
   readonly state: string;
   readonly description: string;
   readonly target_url: string;
 };
 
-export type ShownCheckRun = {
+type ShownCheckRun = {
   readonly id: number;
   readonly name: string;
   readonly app: { readonly id: number };
@@ -21,7 +21,7 @@ export type ShownCheckRun = {
 };
 
 /** How the next write is answered: a status with headers, or not at all. */
-export type Fault =
+type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | "hang";
 

@@ -5,7 +5,7 @@ import { createLog, type Log } from "#sdk/log.ts";
 import type { FunctionStatus } from "#sdk/messages.ts";
 
 /** A job as the queue took it. */
-export type QueuedJob = {
+type QueuedJob = {
   readonly name: string;
   readonly body: unknown;
   readonly ownerId: string | null;
