@@ -41,8 +41,6 @@ export function createContentRoutes({ git, folderOf, links }: ApiTools) {
       const self = `${api}/contents/${escaped}?ref=${encodeURIComponent(ref)}`;
       const object = `${api}/git/${type === "dir" ? "trees" : "blobs"}/${sha}`;
       const name = at.slice(at.lastIndexOf("/") + 1);
-      const html = null;
-      const _links = { self, git: object, html };
       return {
         type,
         size,
@@ -51,9 +49,9 @@ export function createContentRoutes({ git, folderOf, links }: ApiTools) {
         sha,
         url: self,
         git_url: object,
-        html_url: html,
+        html_url: null,
         download_url: null,
-        _links,
+        _links: { self, git: object, html: null },
       };
     }
   }

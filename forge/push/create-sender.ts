@@ -1,9 +1,15 @@
 import { EventEmitter } from "node:events";
+import { setTimeout as sleepFor } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { signWebhook } from "#sdk/webhook-signature.ts";
 import type { ForgeSettings } from "../settings.ts";
-import type { Attempt, Deliveries, Delivery } from "../store/deliveries.ts";
+import {
+  type Attempt,
+  type Deliveries,
+  type Delivery,
+  LONGEST_PAUSE_MS,
+} from "../store/deliveries.ts";
 
 export type SenderTools = {
   readonly deliveries: Deliveries;
@@ -29,7 +35,6 @@ export type Sender = {
 
 /** Deliveries under way at once; the receiver answers in milliseconds. */
 const CONCURRENCY = 4;
-const LONGEST_PAUSE_MS = 5 * 60_000;
 const ANSWER_LIMIT = 2_000;
 
 export function createSender(tools: SenderTools): Sender {
@@ -65,12 +70,19 @@ export function createSender(tools: SenderTools): Sender {
   function sleep(): void {
     const at = deliveries.nextDueAt();
     if (at === undefined) return;
-    timer = setTimeout(wake, Math.max(at - now(), busy.size > 0 ? 1_000 : 1));
+    const pause = Math.min(Math.max(at - now(), busy.size > 0 ? 1_000 : 1), LONGEST_PAUSE_MS);
+    timer = setTimeout(wake, pause);
   }
 
   function start(delivery: Delivery): void {
     const run = attempt(delivery)
-      .catch((error: unknown) => log.error("webhook-lost-count", { error: describe(error) }))
+      .catch(async (error: unknown) => {
+        // It stays due; without a pause a record that cannot be written would be tried without end.
+        log.error("webhook-not-recorded", { delivery: delivery.guid, error: describe(error) });
+        await sleepFor(LONGEST_PAUSE_MS / 60, undefined, { signal: stopping.signal }).catch(
+          () => {},
+        );
+      })
       .finally(() => {
         busy.delete(refOf(delivery));
         attempts.emit(String(delivery.id));
@@ -145,5 +157,5 @@ function decideState(status: number): Delivery["state"] {
 /** Doubles from `retryMs` to five minutes, with a spread so that many do not come back at once. */
 function pauseAfter(attempts: number, retryMs: number): number {
   const pause = Math.min(retryMs * 2 ** Math.min(attempts, 20), LONGEST_PAUSE_MS);
-  return pause * (0.75 + Math.random() / 2);
+  return Math.round(pause * (0.75 + Math.random() / 2));
 }

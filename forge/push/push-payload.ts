@@ -31,10 +31,11 @@ export function formatPush(
     repository: {
       ...formatRepository(repository, links),
       owner: { ...formatUser(owner, links), name: owner.login, email },
-      // A push event differs from the REST API in these three.
+      // A push event differs from the REST API in these.
       url: web,
       created_at: Math.floor(repository.createdAt / 1000),
       pushed_at: Math.floor(repository.pushedAt / 1000),
+      stargazers: 0,
       master_branch: repository.defaultBranch,
     },
     pusher: { name: owner.login, email },

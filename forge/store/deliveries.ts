@@ -77,20 +77,23 @@ const Row = z
     }),
   );
 const Announced = z.object({ ref: z.string(), sha: z.string() });
+/** Longest pause between two attempts, in milliseconds. */
+export const LONGEST_PAUSE_MS = 5 * 60_000;
 /** Settled deliveries that are kept, for people and for being asked back. */
 const KEPT = 10_000;
 
 export function createDeliveries({ sql, transact }: Database, now: () => number) {
   const insert = sql.prepare(
     `INSERT INTO deliveries (guid, event, repository_id, ref, before, after, state, created_at, next_at)
-     VALUES (?, 'push', ?, ?, ?, ?, 'pending', ?, ?) RETURNING *`,
+     VALUES (?, 'push', ?, ?, ?, ?, 'pending', ?, 0) RETURNING *`,
   );
   const one = sql.prepare("SELECT * FROM deliveries WHERE id = ?");
   const newestOfRef = sql.prepare(
     "SELECT * FROM deliveries WHERE repository_id = ? AND ref = ? ORDER BY id DESC LIMIT 1",
   );
   const due = sql.prepare(
-    "SELECT * FROM deliveries WHERE state = 'pending' AND next_at <= ? ORDER BY id LIMIT ?",
+    `SELECT * FROM deliveries WHERE state = 'pending' AND (next_at <= ? OR next_at > ?)
+     ORDER BY id LIMIT ?`,
   );
   const next = sql.prepare("SELECT min(next_at) AS at FROM deliveries WHERE state = 'pending'");
   const page = sql.prepare("SELECT * FROM deliveries WHERE id < ? ORDER BY id DESC LIMIT ?");
@@ -100,7 +103,7 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
      duration_ms = ?, next_at = ?, settled_at = ? WHERE id = ?`,
   );
   const again = sql.prepare(
-    "UPDATE deliveries SET state = 'pending', redelivery = 1, next_at = ? WHERE id = ?",
+    "UPDATE deliveries SET state = 'pending', redelivery = 1, next_at = 0 WHERE id = ?",
   );
   const prune = sql.prepare("DELETE FROM deliveries WHERE state <> 'pending' AND id <= ?");
   const announcedOf = sql.prepare("SELECT ref, sha FROM announced WHERE repository_id = ?");
@@ -141,7 +144,7 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
       }
       pushed.run(now(), repositoryId);
       return told.map(({ ref, before, after }) => {
-        const row = insert.get(randomUUID(), repositoryId, ref, before, after, now(), now());
+        const row = insert.get(randomUUID(), repositoryId, ref, before, after, now());
         return Row.parse(row);
       });
     });
@@ -165,9 +168,9 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
     return Row.optional().parse(newestOfRef.get(repositoryId, ref));
   }
 
-  /** Pending and due, oldest first. */
+  /** Pending and due, oldest first. A time further away than any pause means that the clock went back. */
   function listDue(limit: number): Delivery[] {
-    return due.all(now(), limit).map((row) => Row.parse(row));
+    return due.all(now(), now() + LONGEST_PAUSE_MS * 2, limit).map((row) => Row.parse(row));
   }
 
   function nextDueAt(): number | undefined {
@@ -192,6 +195,6 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
 
   /** Send once more with the same guid and payload, on purpose. */
   function redeliver(id: number): void {
-    again.run(now(), id);
+    again.run(id);
   }
 }

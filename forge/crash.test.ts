@@ -1,0 +1,150 @@
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import test from "ava";
+import { z } from "zod";
+import {
+  appKey,
+  commit,
+  gitEnvironment,
+  poll,
+  setUpForge,
+  type TestForge,
+  webhookSecret,
+} from "./test-helpers/set-up-forge.ts";
+
+const Ready = z.object({ url: z.string(), token: z.string() });
+
+/** The forge of another process, on the same data folder and webhook receiver. */
+async function startVictim(forge: TestForge, webhookUrl: string) {
+  const program = join(import.meta.dirname, "test-helpers/run-forge.ts");
+  const child = fork(program, [
+    join(forge.folder, "data"),
+    webhookUrl,
+    webhookSecret,
+    appKey.publicKey,
+  ]);
+  const [message] = await once(child, "message");
+  const { url, token } = Ready.parse(message);
+  const pushUrl = `${url.replace("http://", `http://alice:${token}@`)}/git/alice/shop.git`;
+  return { child, pushUrl };
+}
+
+async function killHard(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
+
+test("a platform killed between the ref update and the delivery delivers when it is back", async (t) => {
+  const forge = await setUpForge(t);
+  await forge.close();
+  const tree = await forge.workTree();
+  // Nobody listens on this port, so the delivery stays undelivered.
+  const { child, pushUrl } = await startVictim(forge, "http://127.0.0.1:9/");
+  const push = spawn("git", ["push", pushUrl, "main"], { cwd: tree, env: gitEnvironment() });
+  let output = "";
+  push.stderr.on("data", (chunk) => {
+    output += chunk;
+  });
+  await poll(() => output.includes("did not take the push yet") || undefined);
+
+  await killHard(child);
+  const [code] = await once(push, "exit");
+  await (await forge.open()).start();
+
+  t.not(code, 0);
+  const [webhook] = await forge.webhooks(1);
+  t.is(webhook?.push.ref, "refs/heads/main");
+});
+
+test("killed the moment a ref has moved, again and again, every push is delivered once", async (t) => {
+  const forge = await setUpForge(t);
+  await forge.close();
+  const tree = await forge.workTree();
+  const bare = join(forge.folder, "data/git/forge/1.git");
+  const heads: string[] = [];
+
+  for (let round = 0; round < 4; round += 1) {
+    const head = await commit(tree, { "f.txt": String(round) }, `round ${round}`);
+    heads.push(head);
+    const { child, pushUrl } = await startVictim(forge, `${forge.receiver.url}/github-event`);
+    const push = spawn("git", ["push", pushUrl, "main"], { cwd: tree, env: gitEnvironment() });
+    push.stderr.resume();
+    await refIs(bare, head);
+    await killHard(child);
+    if (push.exitCode === null) await once(push, "exit");
+  }
+  await (await forge.open()).start();
+
+  await poll(() => forge.received.at(-1)?.push.after === heads.at(-1) || undefined);
+  const afters = new Map(
+    forge.received.map(({ headers, push }) => [headers.get("x-github-delivery"), push.after]),
+  );
+  t.deepEqual([...afters.values()], heads);
+});
+
+/** Resolves as soon as the branch's file holds the commit; a poll with pauses would come too late. */
+async function refIs(bare: string, head: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (Date.now() < deadline) {
+    const text = await readFile(join(bare, "refs/heads/main"), "utf8").catch(() => "");
+    if (text.trim() === head) return;
+  }
+  throw new Error("The ref did not move within ten seconds.");
+}
+
+test("a pusher that is killed does not stop its push", async (t) => {
+  const seen = Promise.withResolvers<AbortSignal>();
+  const forge = await setUpForge(t, {
+    async *follow(_key, signal) {
+      seen.resolve(signal);
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  const tree = await forge.workTree();
+  const push = spawn("git", ["push", forge.pushUrl("alice", "shop"), "main"], {
+    cwd: tree,
+    env: gitEnvironment(),
+    detached: true,
+  });
+  const signal = await seen.promise;
+
+  process.kill(-Number(push.pid), "SIGKILL");
+  await once(push, "exit");
+
+  await poll(() => signal.aborted || undefined);
+  t.is(forge.received.length, 1);
+  const again = await forge.git(["ls-remote", forge.pushUrl("alice", "shop"), "refs/heads/main"]);
+  t.regex(again.output, /refs\/heads\/main/);
+});
+
+test("a push that breaks off in the middle ends, leaves no ref, and makes room for the next", async (t) => {
+  const forge = await setUpForge(t, {
+    env: { forge_transfer_idle: "300ms", forge_max_transfers: "1" },
+  });
+  const { token, pushUrl } = forge.forge.createToken("alice");
+  const tree = await forge.workTree();
+  const authorization = `Basic ${Buffer.from(`alice:${token}`).toString("base64")}`;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("00a7")),
+  });
+
+  const broken = await fetch(`${forge.url}/git/alice/shop.git/git-receive-pack`, {
+    method: "POST",
+    headers: { authorization, "content-type": "application/x-git-receive-pack-request" },
+    body,
+    duplex: "half",
+  });
+  const meanwhile = await forge.git(["push", `${pushUrl}shop.git`, "main"], tree);
+  await broken.arrayBuffer();
+  const after = await poll(async () => {
+    const pushed = await forge.git(["push", `${pushUrl}shop.git`, "main"], tree);
+    return pushed.code === 0 ? pushed : undefined;
+  });
+
+  t.regex(meanwhile.output, /remote: alice has 1 transfers under way, which is the limit/);
+  t.is(after.code, 0);
+  t.is((await forge.webhooks(1)).length, 1);
+});
