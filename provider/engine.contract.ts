@@ -19,7 +19,7 @@ export type EngineUnderTest = {
 
 /** Limits the suite counts on, in milliseconds; an engine under test is opened with them. */
 export const contractTimes = {
-  healthDeadlineMs: 1_200,
+  healthDeadlineMs: 2_500,
   drainMs: 1_200,
   watchMs: 6_000,
   graceMs: 100,
@@ -563,7 +563,7 @@ function released(
   };
 }
 
-export function endpointsOf(engine: Engine, name: string): readonly string[] {
+function endpointsOf(engine: Engine, name: string): readonly string[] {
   return engine.endpoints().find((one) => one.name === name)?.endpoints ?? [];
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseBoolean } from "#sdk/env.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
 import { FUNCTION_NAMESPACE, splitServiceName } from "#sdk/names.ts";
+import { notFound } from "./engine-errors.ts";
 import { checkNamespace } from "./namespace-routes.ts";
 import { deploymentBody, functionName, namespace } from "./parse-deployment.ts";
 import type { Engine } from "./provider.ts";
@@ -36,7 +37,7 @@ export function createFunctionRoutes(engine: Engine): Routes {
       checkNamespace(url);
       const status = await engine.status(readName(name));
       if (status !== undefined) return Response.json(status);
-      throw new HttpError(404, "not-found", `Function "${name}" is not deployed.`);
+      throw notFound(name);
     },
     async scale({ request, url, name }) {
       checkNamespace(url);

@@ -1,4 +1,5 @@
 import { HttpError } from "#sdk/errors.ts";
+import { notFound } from "./engine-errors.ts";
 import { checkNamespace } from "./namespace-routes.ts";
 import type { Engine, LogLine, LogQuery } from "./provider.ts";
 import type { Call } from "./route.ts";
@@ -9,8 +10,7 @@ export async function streamLogs(engine: Engine, { request, url }: Call): Promis
   const left = new AbortController();
   const signal = AbortSignal.any([request.signal, left.signal]);
   const query: LogQuery = { ...parseLogQuery(url.searchParams), signal };
-  if ((await engine.status(query.name)) === undefined)
-    throw new HttpError(404, "not-found", `Function "${query.name}" is not deployed.`);
+  if ((await engine.status(query.name)) === undefined) throw notFound(query.name);
   const lines = engine.logs(query)[Symbol.asyncIterator]();
   const body = new ReadableStream<Uint8Array>(
     {
@@ -30,7 +30,7 @@ export async function streamLogs(engine: Engine, { request, url }: Call): Promis
 }
 
 /** Throws 400 without a name and 422 for a tail or since that cannot be read. */
-export function parseLogQuery(params: URLSearchParams): Omit<LogQuery, "signal"> {
+function parseLogQuery(params: URLSearchParams): Omit<LogQuery, "signal"> {
   const last = (name: string) => params.getAll(name).at(-1) || undefined;
   const name = last("name");
   if (name === undefined) throw new HttpError(400, "invalid", "name: is required");

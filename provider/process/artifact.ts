@@ -20,7 +20,7 @@ const manifest = z.object({
 });
 
 /** Digest of `<name>:<tag>@sha256:<64 hex digits>`; throws `missing-image` for anything else. */
-export function parseArtifactDigest(image: string): string {
+function parseArtifactDigest(image: string): string {
   const digest = /@sha256:([0-9a-f]{64})$/.exec(image)?.[1];
   if (digest === undefined) {
     throw missing(

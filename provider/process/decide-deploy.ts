@@ -1,6 +1,7 @@
 import { HttpError } from "#sdk/errors.ts";
 import { labels } from "#sdk/labels.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
+import { notFound } from "../engine-errors.ts";
 import type { FunctionRecord, Release } from "./function-record.ts";
 
 export type DeployMode = "create" | "update" | "any";
@@ -52,8 +53,7 @@ function checkPresence(
   name: string,
   mode: DeployMode,
 ): void {
-  if (mode === "update" && record === undefined)
-    throw new HttpError(404, "not-found", `Function "${name}" is not deployed.`);
+  if (mode === "update" && record === undefined) throw notFound(name);
   if (mode !== "create" || record === undefined) return;
   // The same release again is a repeated call whose first answer was lost.
   if (release !== undefined && latest(record)?.release === release) return;

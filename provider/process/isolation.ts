@@ -7,7 +7,7 @@ import type { Settings } from "./settings.ts";
 import { formatExit, type Launch, SYSTEM_PATH, startProcess } from "./start-process.ts";
 
 /** How much of the machine a replica sees; `user` is who it runs as, where that is not the platform. */
-export type IsolationKind = "root-namespaces" | "user-namespaces" | "none";
+type IsolationKind = "root-namespaces" | "user-namespaces" | "none";
 
 export type Isolation = {
   readonly kind: IsolationKind;
@@ -17,7 +17,7 @@ export type Isolation = {
   launch(request: LaunchRequest): Launch;
 };
 
-export type LaunchRequest = {
+type LaunchRequest = {
   readonly artifact: Artifact;
   /** The replica's own folder, with `socket/`, `secrets/` and `tmp/` in it. */
   readonly folder: string;
@@ -46,7 +46,7 @@ function createNamespaced(root: string, settings: Settings, asRoot: boolean): Is
       args: [
         ...["--pdeathsig", "KILL", "unshare"],
         ...(asRoot ? [] : ["--user", "--map-current-user", "--keep-caps"]),
-        ...["--mount", "--pid", "--fork", "--kill-child", "--"],
+        ...["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--"],
         ...["/bin/sh", join(SANDBOX_FOLDER, "enter.sh"), root, asRoot ? String(userId) : "-"],
         ...[folder, artifact.root, process.execPath],
         ...[artifact.command[0] === "watchdog" ? settings.projectFolder : "-"],

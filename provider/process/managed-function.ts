@@ -4,16 +4,17 @@ import type {
   InventoryItem,
   ReleaseIdentity,
 } from "#provider/provider.ts";
-import { describe, HttpError } from "#sdk/errors.ts";
+import { describe, type HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
-import { formatReport } from "../format-report.ts";
+import { closing, gaveWay, neverHealthy, notFound } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
+import { identify, reportRecord, showing } from "./report-record.ts";
 import type { Settings } from "./settings.ts";
 import type { StartFailure, Version } from "./version.ts";
 
@@ -37,7 +38,7 @@ export type FunctionTools = {
   publish(change: FunctionEndpoints): void;
 };
 
-export type DeployRequest = {
+type DeployRequest = {
   readonly deployment: FunctionDeployment;
   readonly mode: DeployMode;
   readonly force: boolean;
@@ -185,12 +186,7 @@ export function createManagedFunction(
     const failed = { ...version.release, failed: failure.reason };
     log.warn("release-failed", { ...facts(version.release), reason: failure.reason });
     await write({ ...mustExist(), next: failed });
-    throw new HttpError(
-      424,
-      "never-healthy",
-      `Function "${name}" did not become healthy: ${failure.reason}.`,
-      failure.logTail === "" ? {} : { cause: new Error(failure.logTail) },
-    );
+    throw neverHealthy(name, failure.reason, failure.logTail);
   }
 
   /** Line 6: what crashes again and again right after it was published gives way to what served before. */
@@ -269,16 +265,8 @@ export function createManagedFunction(
   }
 
   function report(held: FunctionRecord): FunctionReport {
-    const { replicas, createdAt, next } = held;
-    const failure =
-      next?.failed === undefined ? undefined : `release ${next.release}: ${next.failed}`;
-    const problem = failure ?? notice ?? current?.problem();
-    return formatReport(showing(held).deployment, {
-      replicas,
-      availableReplicas: current?.endpoints().length ?? 0,
-      createdAt,
-      ...(problem === undefined ? {} : { problem }),
-    });
+    const availableReplicas = current?.endpoints().length ?? 0;
+    return reportRecord(held, availableReplicas, notice ?? current?.problem());
   }
 
   function track(work: Promise<void>): void {
@@ -291,19 +279,13 @@ export function createManagedFunction(
   }
 
   function superseded(release: Release): HttpError {
-    if (record === undefined)
-      return new HttpError(404, "not-found", `Function "${name}" was removed meanwhile.`);
     if (closed) return closing();
-    return new HttpError(
-      409,
-      "stale-fence",
-      `Function "${name}" is at fence ${record.fence}; release ${release.release} (fence ${release.fence}) gave way to it.`,
-    );
+    return record === undefined ? notFound(name) : gaveWay(name, release, record.fence);
   }
 
   function mustExist(): FunctionRecord {
     if (record !== undefined) return record;
-    throw new HttpError(404, "not-found", `Function "${name}" is not deployed.`);
+    throw notFound(name);
   }
 
   function refuseWhenClosed(): void {
@@ -311,21 +293,6 @@ export function createManagedFunction(
   }
 }
 
-/** What lists and scale limits go by: what is being started, unless it failed and something serves. */
-function showing({ current, next, name }: FunctionRecord): Release {
-  const shown = next?.failed === undefined ? (next ?? current) : (current ?? next);
-  if (shown === undefined) throw new Error(`The record of function ${name} holds no release.`);
-  return shown;
-}
-
-function identify({ release, fence }: Release): ReleaseIdentity {
-  return { release, fence };
-}
-
 function facts({ release, fence, deployment }: Release): Record<string, unknown> {
   return { release, fence, image: deployment.image };
-}
-
-function closing(): HttpError {
-  return new HttpError(503, "closing", "The platform is stopping; try again when it is back.");
 }

@@ -1,5 +1,5 @@
 import test from "ava";
-import { testEngine } from "../engine.contract.ts";
+import { contractTimes, testEngine } from "../engine.contract.ts";
 import { openUnderTest } from "./test-kit.ts";
 
-testEngine(test, () => openUnderTest());
+testEngine(test, () => openUnderTest(contractTimes));

@@ -8,6 +8,7 @@ import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
 import { createEndpointBoard } from "../endpoint-board.ts";
+import { closing, notFound } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { readArtifact } from "./artifact.ts";
 import { createFunctionLog, type FunctionLog } from "./function-log.ts";
@@ -82,8 +83,11 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
     kind: "process",
     isolation: isolation.text,
     ready: () => ready,
-    deploy: (deployment, { force = false, mode = "any", onDeclared = () => {} } = {}) =>
-      manage(deployment.service).deploy({ deployment, force, mode, onDeclared }),
+    async deploy(deployment, { force = false, mode = "any", onDeclared = () => {} } = {}) {
+      const { service } = deployment;
+      const managed = mode === "update" ? find(service) : manage(service);
+      return managed.deploy({ deployment, force, mode, onDeclared });
+    },
     remove: async (name) => find(name).remove(),
     scale: async (name, replicas) => find(name).scale(replicas),
     list: async () => present((one) => one.report()),
@@ -144,7 +148,7 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
   function find(name: string): ManagedFunction {
     const managed = functions.get(name);
     if (managed?.report() !== undefined) return managed;
-    throw new HttpError(404, "not-found", `Function "${name}" is not deployed.`);
+    throw notFound(name);
   }
 
   function present<T>(read: (one: ManagedFunction) => T | undefined): T[] {
@@ -161,7 +165,7 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
   }
 
   async function check({ image, secrets: wanted = [] }: FunctionDeployment): Promise<void> {
-    if (closed) throw new HttpError(503, "closing", "The platform is stopping.");
+    if (closed) throw closing();
     await readArtifact(artifacts, image);
     for (const name of wanted) {
       if (!(await secrets.has(name)))

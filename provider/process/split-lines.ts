@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 
 /** Longest line kept in one piece, in bytes of UTF-16 text; longer ones continue as further lines. */
-export const LINE_LIMIT = 64 * 1024;
+const LINE_LIMIT = 64 * 1024;
 
 export type LineSplitter = {
   push(chunk: Uint8Array): string[];

@@ -46,7 +46,7 @@ export function openOn(folder: string, settings: Partial<Settings> = {}): Promis
     runFolder: join(folder, "run"),
     artifacts: join(folder, "artifacts"),
     log: silentLog,
-    settings: { ...contractTimes, ...settings },
+    settings: { ...contractTimes, healthDeadlineMs: 15_000, ...settings },
   });
 }
 

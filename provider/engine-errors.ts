@@ -1,0 +1,29 @@
+import { HttpError } from "#sdk/errors.ts";
+import type { ReleaseIdentity } from "./provider.ts";
+
+export function notFound(name: string): HttpError {
+  return new HttpError(404, "not-found", `Function "${name}" is not deployed.`);
+}
+
+/** A newer release was declared while this one was starting. */
+export function gaveWay(name: string, old: ReleaseIdentity, fence: number): HttpError {
+  return new HttpError(
+    409,
+    "stale-fence",
+    `Function "${name}" is at fence ${fence}; release ${old.release} (fence ${old.fence}) gave way to it.`,
+  );
+}
+
+/** The reason is in the message, the last lines of the replica are the cause. */
+export function neverHealthy(name: string, reason: string, logTail: string): HttpError {
+  return new HttpError(
+    424,
+    "never-healthy",
+    `Function "${name}" did not become healthy: ${reason}.`,
+    logTail === "" ? {} : { cause: new Error(logTail) },
+  );
+}
+
+export function closing(): HttpError {
+  return new HttpError(503, "closing", "The platform is stopping; try again when it is back.");
+}

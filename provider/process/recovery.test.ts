@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import test, { type ExecutionContext } from "ava";
+import { labels } from "#sdk/labels.ts";
+import { call } from "../engine.contract.ts";
+import { eventually } from "../test-kit.ts";
+import { buildArtifact, buildTestFunction, openOn, openUnderTest } from "./test-kit.ts";
+
+for (const afterMs of [0, 13, 29, 47]) {
+  test(`kill -9 ${afterMs} ms into a deploy loses no release that was acknowledged`, async (t) => {
+    const { folder, image } = await setUp(t);
+    const acknowledged = await killAfter(folder, image, afterMs);
+
+    const engine = await openOn(folder, { isolation: "none" });
+    t.teardown(() => engine.close(0));
+    await engine.ready();
+
+    const version = Number(
+      await eventually(
+        () => call(engine, "fn"),
+        (text: unknown) => text !== "",
+      ),
+    );
+    t.true(version === acknowledged || version === acknowledged + 1, `${version}`);
+    t.is((await engine.inventory())[0]?.current.fence, version);
+    t.is((await engine.status("fn"))?.envVars?.version, String(version));
+  });
+}
+
+test("a release that was declared when the platform stopped is published by the next", async (t) => {
+  const under = await openUnderTest({ isolation: "none" });
+  t.teardown(under.dispose);
+  const { engine, image } = under;
+  const declared = Promise.withResolvers<void>();
+  const deployment = {
+    service: "fn",
+    image,
+    envVars: { version: "declared" },
+    labels: { [labels.release]: "r1", [labels.fence]: "1" },
+  };
+  const first = engine.deploy(deployment, { onDeclared: declared.resolve }).catch(() => "stopped");
+  await declared.promise;
+
+  const again = await under.reopen();
+
+  t.is(await first, "stopped");
+  t.is(await call(again, "fn"), "declared");
+  t.deepEqual(await again.deploy(deployment), { release: "r1", fence: 1 });
+});
+
+test("a failed release is not tried again by a restart", async (t) => {
+  const under = await openUnderTest({ isolation: "none" });
+  t.teardown(under.dispose);
+  const envVars = { behaviour: "exit" };
+  await t.throwsAsync(under.engine.deploy({ service: "fn", image: under.image, envVars }));
+
+  const again = await under.reopen();
+
+  t.regex((await again.status("fn"))?.problem ?? "", /code 7/);
+  t.deepEqual(again.endpoints()[0]?.endpoints, []);
+});
+
+test("half-written files of an interrupted platform are cleared away", async (t) => {
+  const { folder } = await setUp(t);
+  const left = ["functions/fn.json.1-x.tmp", "secrets/token.1-x.tmp"];
+  await (await openOn(folder, { isolation: "none" })).close(0);
+  for (const path of left) await writeFile(join(folder, "engine", path), "half");
+
+  const engine = await openOn(folder, { isolation: "none" });
+  t.teardown(() => engine.close(0));
+
+  t.deepEqual(await readdir(join(folder, "engine/functions")), []);
+  t.deepEqual(await readdir(join(folder, "engine/secrets")), []);
+});
+
+test("a function's record that cannot be read stops the start and is named", async (t) => {
+  const { folder } = await setUp(t);
+  await (await openOn(folder, { isolation: "none" })).close(0);
+  await writeFile(join(folder, "engine/functions/fn.json"), '{"v":2}');
+
+  await t.throwsAsync(openOn(folder, { isolation: "none" }), { message: /functions\/fn\.json/ });
+});
+
+test("a data folder whose sockets would have too long a path is refused with the remedy", async (t) => {
+  const { folder } = await setUp(t);
+
+  const long = join(folder, "x".repeat(90));
+
+  await t.throwsAsync(openOn(long, { isolation: "none" }), { message: /shorter --data/ });
+});
+
+test("a program of another language runs under the watchdog, isolated or not", async (t) => {
+  for (const isolation of ["auto", "none"] as const) {
+    const under = await openUnderTest({ isolation });
+    t.teardown(under.dispose);
+    const image = await buildArtifact(
+      join(under.folder, "artifacts"),
+      ["watchdog"],
+      async () => {},
+    );
+
+    await under.engine.deploy({
+      service: "fn",
+      image,
+      envProcess: "env",
+      envVars: { colour: "red" },
+    });
+
+    t.regex(await call(under.engine, "fn"), /colour=red/, under.engine.isolation);
+  }
+});
+
+test("a program that is not there is told by its name", async (t) => {
+  const under = await openUnderTest({ isolation: "none" });
+  t.teardown(under.dispose);
+  const image = await buildArtifact(
+    join(under.folder, "artifacts"),
+    ["cobol", "x"],
+    async () => {},
+  );
+
+  const error = await t.throwsAsync(under.engine.deploy({ service: "fn", image }));
+
+  t.regex(String(error?.cause ?? error?.message), /cobol/);
+});
+
+async function setUp(t: ExecutionContext) {
+  const folder = await mkdtemp(join(tmpdir(), "ofc-recovery-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return { folder, image: await buildTestFunction(join(folder, "artifacts")) };
+}
+
+/** Kill a platform that deploys in a loop, so long after an acknowledged deploy; the fence of the last. */
+async function killAfter(folder: string, image: string, afterMs: number): Promise<number> {
+  const program = new URL("release-host.ts", import.meta.url).pathname;
+  const host = spawn(process.execPath, [program, folder, image], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {},
+  });
+  let acknowledged = 0;
+  const lines = createInterface({ input: host.stdout }).on("line", (line) => {
+    acknowledged = Number(line);
+  });
+  await once(lines, "line");
+  setTimeout(() => host.kill("SIGKILL"), afterMs);
+  await once(host, "close");
+  return acknowledged;
+}

@@ -1,0 +1,32 @@
+import type { FunctionReport, ReleaseIdentity } from "#provider/provider.ts";
+import { formatReport } from "../format-report.ts";
+import type { FunctionRecord, Release } from "./function-record.ts";
+
+/** A recorded function as lists and status calls tell it; a failed release goes before other problems. */
+export function reportRecord(
+  record: FunctionRecord,
+  availableReplicas: number,
+  otherProblem: string | undefined,
+): FunctionReport {
+  const { replicas, createdAt, next } = record;
+  const failure =
+    next?.failed === undefined ? undefined : `release ${next.release}: ${next.failed}`;
+  const problem = failure ?? otherProblem;
+  return formatReport(showing(record).deployment, {
+    replicas,
+    availableReplicas,
+    createdAt,
+    ...(problem === undefined ? {} : { problem }),
+  });
+}
+
+/** What lists and scale limits go by: what is being started, unless it failed and something serves. */
+export function showing({ current, next, name }: FunctionRecord): Release {
+  const shown = next?.failed === undefined ? (next ?? current) : (current ?? next);
+  if (shown === undefined) throw new Error(`The record of function ${name} holds no release.`);
+  return shown;
+}
+
+export function identify({ release, fence }: Release): ReleaseIdentity {
+  return { release, fence };
+}
