@@ -75,6 +75,19 @@ for (const webhookSecret of ["", "  \n"]) {
   });
 }
 
+test("two sources with one secret stop the start: owners could not be told apart", (t) => {
+  const { ledger, loopback } = setUpIntake(t);
+  const config = readConfig({});
+  const sources = (["github", "forge"] as const).map((scm) => ({ scm, webhookSecret: "same" }));
+  const { gateway } = loopback;
+
+  t.throws(
+    () =>
+      createHandler({ config, customers: createCustomers({ config }), ledger, gateway, sources }),
+    { message: /share a secret/ },
+  );
+});
+
 test("SHA-1 is enough only where webhook_sha1 says so, and never beside a wrong SHA-256", async (t) => {
   const { deliver } = setUpIntake(t, { webhook_sha1: "true" });
 

@@ -34,6 +34,9 @@ export function requireSecrets(sources: readonly Source[]): void {
     if (webhookSecret.trim() === "")
       throw new Error(`The webhook secret of ${scm} is empty; anybody could sign with it.`);
   }
+  const secrets = new Set(sources.map(({ webhookSecret }) => webhookSecret));
+  if (secrets.size < sources.length)
+    throw new Error("Two webhook sources share a secret; who sent a delivery could not be told.");
 }
 
 function readSignature(headers: Headers, sha1Allowed: boolean) {

@@ -61,8 +61,7 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
 
     if (decision === "queued") {
       log.info("build-queued", { ...facts, superseded });
-      void queueBuild(build, superseded, log);
-      audit("Git-tar invoked", about, log);
+      void queueBuild(build, superseded, log).then(() => audit("Git-tar invoked", about, log));
     } else {
       log.info("delivery-repeated", facts);
     }

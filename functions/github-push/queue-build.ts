@@ -7,12 +7,12 @@ import type { Job } from "#sdk/messages.ts";
 /** Start the work on accepted builds; what cannot be queued is logged, and the sweeper repeats it. */
 export function createQueueBuild(gateway: Pick<GatewayClient, "queue">, timeoutMs: number) {
   return async function queueBuild(build: Build, superseded: Accepted["superseded"], log: Log) {
-    await Promise.all([
-      queueJob("git-tar", { v: 1, buildId: build.id, step: "run" }, build.ownerId, log),
-      ...[build.id, ...superseded].map((buildId) =>
-        queueJob("github-status", { v: 1, buildId, step: "status" }, build.ownerId, log),
-      ),
-    ]);
+    // The build first: what the commits show is never on its way.
+    await queueJob("git-tar", { v: 1, buildId: build.id, step: "run" }, build.ownerId, log);
+    const told = [build.id, ...superseded].map((buildId) =>
+      queueJob("github-status", { v: 1, buildId, step: "status" }, build.ownerId, log),
+    );
+    await Promise.all(told);
   };
 
   async function queueJob(
