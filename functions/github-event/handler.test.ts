@@ -218,6 +218,28 @@ test("a push is accepted although the queue is down: the sweeper repeats the job
   await until(() => loopback.lines.some(({ event }) => event === "job-not-queued"));
 });
 
+for (const [what, break_] of [
+  ["is not there", undefined],
+  ["fails", () => Promise.reject(new Error("disk full"))],
+  ["does not answer", () => new Promise<Response>(() => {})],
+] as const) {
+  test(`a push while github-push ${what} is a 502 without a record, so that it can come again`, async (t) => {
+    const { deliver, ledger, handlers } = setUpIntake(t, { write_timeout: "200ms" });
+    const { "github-push": whole } = handlers;
+    if (break_ === undefined) delete handlers["github-push"];
+    else handlers["github-push"] = break_;
+
+    const first = await deliver(pushDelivery({ id: "again" }));
+    const recorded = ledger.findDelivery("github:again");
+    if (whole !== undefined) handlers["github-push"] = whole;
+    const second = await deliver(pushDelivery({ id: "again" }));
+
+    t.is(first.status, 502);
+    t.is(recorded, undefined);
+    t.is(second.status, 202);
+  });
+}
+
 const HOSTILE: readonly [string, string | (() => string)][] = [
   ["no JSON", "ref=refs/heads/main"],
   ["nothing", ""],

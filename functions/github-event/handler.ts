@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Delivery, Ledger, Scm } from "#ledger/types.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { createAudit } from "#sdk/audit.ts";
-import { HttpError } from "#sdk/errors.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";
 import { formatPushEvent, type PushEvent } from "#sdk/push-event.ts";
@@ -108,9 +108,21 @@ export function createHandler(tools: Tools): Handler {
     return { ...about, decision: "refused", reason, status: 403 };
   }
 
+  /** github-push's answer is the answer; without one the delivery has to come again. */
+  async function forward(delivery: Verified, push: PushEvent): Promise<Response> {
+    const answer = await callPush(delivery, push).catch((error: unknown) => {
+      throw unreachable(describe(error), error);
+    });
+    const text = await answer.text();
+    if (answer.status === 404 || answer.status >= 500)
+      throw unreachable(`it answered ${answer.status}: ${text.slice(0, 200)}`);
+    const headers = { "content-type": answer.headers.get("content-type") ?? "application/json" };
+    return new Response(text, { status: answer.status, headers });
+  }
+
   /** The query is under the internal signature, headers would not be. */
-  async function forward({ id, scm, event }: Verified, push: PushEvent): Promise<Response> {
-    const answer = await gateway.call("github-push", formatPushEvent(push), {
+  function callPush({ id, scm, event }: Verified, push: PushEvent): Promise<Response> {
+    return gateway.call("github-push", formatPushEvent(push), {
       query: `?${new URLSearchParams({ scm, delivery: id })}`,
       headers: {
         "content-type": "application/json",
@@ -118,10 +130,6 @@ export function createHandler(tools: Tools): Handler {
         "x-github-delivery": id,
       },
       signal: AbortSignal.timeout(config.forwardTimeoutMs),
-    });
-    return new Response(await answer.text(), {
-      status: answer.status,
-      headers: { "content-type": answer.headers.get("content-type") ?? "application/json" },
     });
   }
 
@@ -138,6 +146,11 @@ export function createHandler(tools: Tools): Handler {
     const first = isFirst ? undefined : ledger.findDelivery(key);
     return answer(first ?? outcome);
   }
+}
+
+function unreachable(why: string, cause?: unknown): HttpError {
+  const message = `github-push could not take the push: ${why}. Deliver it again.`;
+  return new HttpError(502, "push-not-taken", message, { cause });
 }
 
 function answerAgain(earlier: Delivery, log: Log): Response {

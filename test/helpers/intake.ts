@@ -40,6 +40,7 @@ export function setUpIntake(t: ExecutionContext, env: Env = {}) {
 
   return {
     loopback,
+    handlers,
     get ledger() {
       return place.ledger;
     },

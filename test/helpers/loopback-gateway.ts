@@ -72,7 +72,7 @@ export function createLoopback(
       ...(request.method === "GET" ? {} : { body }),
       signal: request.signal,
     });
-    return loopback.serve(handler)(delivered);
+    return orAborted(loopback.serve(handler)(delivered), request.signal);
   }
 
   function enqueue(name: string, body: Uint8Array, ownerId: string | null): Response {
@@ -91,6 +91,14 @@ export function createLoopback(
     loopback.deployed.splice(index, 1);
     return new Response(null, { status: 202 });
   }
+}
+
+/** As `fetch` does: a caller who stops waiting hears so at once. */
+function orAborted(answer: Promise<Response>, signal: AbortSignal): Promise<Response> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([answer, aborted]);
 }
 
 /** A function as the gateway lists it. */
