@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import type { Artifact } from "./artifact.ts";
 import { createNewRoot, isThere, SANDBOX_FOLDER } from "./new-root.ts";
 import { createReplicaFolder, SOCKET_PATH } from "./replica-folder.ts";
@@ -51,10 +51,11 @@ function createNamespaced(root: string, settings: Settings, asRoot: boolean): Is
         ...[folder, artifact.root, process.execPath],
         ...[artifact.command[0] === "watchdog" ? settings.projectFolder : "-"],
         ...[settings.tmpLimit, String(settings.processLimit)],
-        ...resolveCommand(artifact, "/platform/node", "/platform/watchdog/main.ts"),
+        ...resolveCommand(artifact, "/platform/bin/node", "/platform/watchdog/main.ts"),
         ...["--listen", "/run/function/http.sock"],
       ],
       cwd: "/",
+      path: `/platform/bin:${settings.path}`,
       home: "/home/app",
       tmp: "/tmp",
       enters: true,
@@ -77,6 +78,7 @@ function createPlain(settings: Settings, deathSignal: boolean, why: string): Iso
           ? { file: "setpriv", args: ["--pdeathsig", "KILL", "--", program, ...args] }
           : { file: program, args }),
         cwd: artifact.root,
+        path: `${dirname(process.execPath)}:${settings.path}`,
         home: tmp,
         tmp,
         secrets,

@@ -15,7 +15,7 @@ const DEVICES = ["null", "zero", "full", "random", "urandom"];
 export async function createNewRoot(root: string): Promise<string> {
   await rm(root, { recursive: true, force: true });
   const folders = ["proc", "dev", "tmp", "run/function", "var/openfaas/secrets", "home/app"];
-  const platform = ["platform/watchdog", "platform/sdk", "platform/node_modules"];
+  const platform = ["platform/bin", "platform/watchdog", "platform/sdk", "platform/node_modules"];
   for (const folder of [...folders, ...platform])
     await mkdir(join(root, folder), { recursive: true, mode: 0o755 });
   for (const name of HOST_FOLDERS) await copyHostFolder(root, name);
@@ -26,7 +26,8 @@ export async function createNewRoot(root: string): Promise<string> {
   await symlink("/tmp", join(root, "dev/shm"));
   for (const [index, name] of ["stdin", "stdout", "stderr"].entries())
     await symlink(`/proc/self/fd/${index}`, join(root, "dev", name));
-  for (const file of ["node", "package.json"]) await writeFile(join(root, "platform", file), "");
+  for (const file of ["bin/node", "package.json"])
+    await writeFile(join(root, "platform", file), "");
   await copyFile(join(SANDBOX_FOLDER, "start.sh"), join(root, "platform/start.sh"));
   await chmod(join(root, "platform/start.sh"), 0o644);
   await chmod(root, 0o755);

@@ -114,6 +114,22 @@ test("a program of another language runs under the watchdog, isolated or not", a
   }
 });
 
+test("a program that asks for node gets the platform's own, isolated or not", async (t) => {
+  for (const isolation of ["auto", "none"] as const) {
+    const under = await openUnderTest({ isolation });
+    t.teardown(under.dispose);
+    const image = await buildArtifact(
+      join(under.folder, "artifacts"),
+      ["watchdog"],
+      async () => {},
+    );
+
+    await under.engine.deploy({ service: "fn", image, envProcess: "node --version" });
+
+    t.is((await call(under.engine, "fn")).trim(), process.version, under.engine.isolation);
+  }
+});
+
 test("a program that is not there is told by its name", async (t) => {
   const under = await openUnderTest({ isolation: "none" });
   t.teardown(under.dispose);

@@ -102,11 +102,7 @@ export function startReplica(
     for (const name of deployment.secrets ?? [])
       await writeReplicaSecret(folder, userId, name, await tools.secrets.read(name));
     const launch = tools.isolation.launch({ artifact, folder, userId });
-    const env = formatEnvironment(deployment, artifact.env, {
-      path: settings.path,
-      home: launch.home,
-      tmp: launch.tmp,
-    });
+    const env = formatEnvironment(deployment, artifact.env, launch);
     if (gone.signal.aborted) throw new Error("was stopped while starting");
     const started = startProcess(launch, {
       ...env,

@@ -27,7 +27,7 @@ export type Settings = {
   readonly logBytes: number;
   /** Writable space of a replica's own `/tmp`, as `mount` takes it. */
   readonly tmpLimit: string;
-  /** `PATH` of functions. */
+  /** `PATH` of functions, after the platform's own Node. */
   readonly path: string;
   /** User ids that replicas get, from this one up, when the platform runs as root. */
   readonly firstUserId: number;

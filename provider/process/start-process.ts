@@ -7,6 +7,8 @@ export type Launch = {
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
+  /** `PATH`, the platform's own Node first. */
+  readonly path: string;
   readonly home: string;
   readonly tmp: string;
   /** Where the secrets are, when that is not `/var/openfaas/secrets`. */

@@ -27,7 +27,7 @@ mount -t tmpfs -o "nosuid,nodev,mode=1777,size=$tmp_limit" tmpfs "$root/tmp"
 mount --bind "$replica/socket" "$root/run/function"
 mount --bind -o ro,nosuid,nodev "$replica/secrets" "$root/var/openfaas/secrets"
 mount --bind -o ro,nosuid,nodev "$artefact" "$root/home/app"
-mount --bind "$node" "$root/platform/node"
+mount --bind "$node" "$root/platform/bin/node"
 if [ "$project" != - ]; then
   for part in watchdog sdk node_modules package.json; do
     mount --bind -o ro,nosuid,nodev "$project/$part" "$root/platform/$part"
