@@ -1,4 +1,5 @@
 import test from "ava";
+import type { BackendKind } from "./backends/backend.ts";
 import { decideBackend, type Findings } from "./backends/choose.ts";
 
 const nothing: Findings = {
@@ -9,7 +10,7 @@ const nothing: Findings = {
 };
 const program = "/usr/bin/redis-server";
 
-const cases: readonly (readonly [string, Partial<Findings>, string])[] = [
+const cases: readonly (readonly [string, Partial<Findings>, BackendKind])[] = [
   ["REDIS_URL wins", { redisUrl: "redis://r:6379", program, postgresData: true }, "redis"],
   ["an installed redis-server is next", { program }, "private-redis"],
   ["with neither it is the embedded database", {}, "embedded"],

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,13 +56,10 @@ async function startPlatform(
   return child;
 }
 
+/** A killed process that nobody has reaped yet has an empty command line. */
 function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    // ESRCH: it is gone.
-    return false;
-  }
+  const file = `/proc/${pid}/cmdline`;
+  return existsSync(file) && readFileSync(file, "utf8") !== "";
 }
 
 async function until(seen: () => boolean, deadlineMs = 20_000): Promise<void> {

@@ -2,7 +2,7 @@ import type { CallJob, JobQueue } from "./backends/backend.ts";
 import { parseStoredCall, type QueueName } from "./stored-call.ts";
 
 /** One call as an operator sees it; never its headers or body. */
-export type CallReport = {
+type CallReport = {
   readonly callId: string;
   readonly function: string;
   readonly ownerId: string;
@@ -17,6 +17,13 @@ export type CallReport = {
 
 export type QueueReport = {
   readonly queue: QueueName;
+  /** All calls of each state; the lists below hold the first of them. */
+  readonly counts: {
+    readonly waiting: number;
+    readonly active: number;
+    readonly delayed: number;
+    readonly dead: number;
+  };
   readonly waiting: readonly CallReport[];
   readonly active: readonly CallReport[];
   /** Failed at least once, or stored by a newer version, and to be tried again. */
@@ -40,7 +47,21 @@ export async function inspectQueue(
     list("delayed"),
     list("failed"),
   ]);
-  return { queue, waiting: [...waiting, ...prioritized], active, delayed, dead };
+  const counted = await jobs.getJobCounts("prioritized", "waiting", "active", "delayed", "failed");
+  const count = (state: string) => counted[state] ?? 0;
+  return {
+    queue,
+    counts: {
+      waiting: count("waiting") + count("prioritized"),
+      active: count("active"),
+      delayed: count("delayed"),
+      dead: count("failed"),
+    },
+    waiting: [...waiting, ...prioritized],
+    active,
+    delayed,
+    dead,
+  };
 }
 
 function reportCall(job: CallJob, now: number): CallReport {

@@ -53,7 +53,7 @@ export function createInvoker(gatewayUrl: string, payloadKey: PayloadKey): Invok
 }
 
 /** A Unix socket still needs a host name, and the gateway decides by it: `localhost` is the machines' side. */
-export function parseGatewayUrl(url: string): { origin: string; socketPath?: string } {
+function parseGatewayUrl(url: string): { origin: string; socketPath?: string } {
   return url.startsWith("unix:")
     ? { origin: "http://localhost", socketPath: url.slice("unix:".length) }
     : { origin: new URL(url).origin };

@@ -210,6 +210,7 @@ export function testQueue(startStore: () => Promise<Store>): void {
     t.is(calls.length, 1);
     const [pipeline] = await queue.inspect();
     t.like(pipeline, { queue: "pipeline", waiting: [], active: [], delayed: [] });
+    t.deepEqual(pipeline?.counts, { waiting: 0, active: 0, delayed: 0, dead: 1 });
     t.like(pipeline?.dead[0], {
       callId: "refused",
       function: "git-tar",

@@ -9,7 +9,7 @@ export type CallJob = Job<unknown, Settled>;
 /** What the room uses of BullMQ's Queue, whatever stores the jobs. */
 export type JobQueue = Pick<
   Queue<unknown, Settled>,
-  "add" | "getJob" | "getJobs" | "obliterate" | "waitUntilReady" | "close"
+  "add" | "getJob" | "getJobs" | "getJobCounts" | "obliterate" | "waitUntilReady" | "close"
 >;
 
 /** What the room uses of BullMQ's Worker. */

@@ -15,6 +15,7 @@ const SOCKET_NAME = ".s.PGSQL.5432";
 const SCHEMA = "bullmq";
 /** Making the database for the first time takes a few seconds, on a slow machine many. */
 const TIMEOUT_MS = 60_000;
+const TIDY_EVERY_MS = 5 * 60_000;
 
 export type EmbeddedOptions = { readonly dataFolder: string; readonly runFolder: string };
 
@@ -40,7 +41,9 @@ export async function startEmbedded(options: EmbeddedOptions, log: Log): Promise
   );
   const pool = openPool(dirname(socket.path), server.restart);
   pool.on("error", (error) => log.warn("queue-store-lost", { error: describe(error) }));
+  const tidying = setInterval(() => void tidy(pool, log), TIDY_EVERY_MS).unref();
   const close = async () => {
+    clearInterval(tidying);
     await pool.end();
     await server.stop();
     await socket.remove();
@@ -52,6 +55,16 @@ export async function startEmbedded(options: EmbeddedOptions, log: Log): Promise
     throw new Error("The embedded database of the queue does not start", { cause: error });
   }
   return { ...connectEmbedded(pool), pid: server.pid, close };
+}
+
+/** PGlite has none of Postgres's background processes: nobody else removes old rows and old log files. */
+async function tidy(pool: SessionPool, log: Log): Promise<void> {
+  try {
+    await pool.query("VACUUM ANALYZE job, event, meta");
+    await pool.query("CHECKPOINT");
+  } catch (error) {
+    log.warn("queue-store-not-tidied", { error: describe(error) });
+  }
 }
 
 /** Jobs in a database that `pool` leads to; closing leaves the pool open. */
