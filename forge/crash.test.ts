@@ -120,6 +120,25 @@ test("a pusher that is killed does not stop its push", async (t) => {
   t.regex(again.output, /refs\/heads\/main/);
 });
 
+test("a platform that stops tells a waiting pusher, whose push succeeds", async (t) => {
+  const following = Promise.withResolvers<void>();
+  const forge = await setUpForge(t, {
+    async *follow(_key, signal) {
+      following.resolve();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  const tree = await forge.workTree();
+  const push = forge.git(["push", forge.pushUrl("alice", "shop"), "main"], tree);
+  await following.promise;
+
+  await forge.close();
+
+  const { code, output } = await push;
+  t.is(code, 0, output);
+  t.regex(output, /remote: The platform is stopping; the build goes on when it is back\./);
+});
+
 test("a push that breaks off in the middle ends, leaves no ref, and makes room for the next", async (t) => {
   const forge = await setUpForge(t, {
     env: { forge_transfer_idle: "300ms", forge_max_transfers: "1" },

@@ -49,6 +49,12 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
     async onPushed(repository, changes, write, signal) {
       const made = await announcer.announce(repository, changes);
       sender.wake();
+      log.info("push-received", {
+        owner: repository.owner.login,
+        repository: repository.name,
+        refs: changes.length,
+        deliveries: made.length,
+      });
       await followPush({ ...shared, sender }, made, write, signal);
     },
     async onPushEnded(repository, heard) {

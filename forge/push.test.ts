@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import test from "ava";
 import { z } from "zod";
-import { commit, runGit, setUpForge } from "./test-helpers/set-up-forge.ts";
+import { commit, poll, runGit, setUpForge } from "./test-helpers/set-up-forge.ts";
 
 const NO_SHA = "0".repeat(40);
 
@@ -173,6 +173,51 @@ test("eight pushes at once, half of them to one new repository, lose nothing and
     refs.toSorted(),
     branches.map((name) => `refs/heads/${name}`),
   );
+});
+
+test("pushes that cross on one branch are told as one chain that ends at the branch's head", async (t) => {
+  const forge = await setUpForge(t);
+  const url = forge.pushUrl("alice", "shop");
+  const tree = await forge.workTree();
+  const heads: string[] = [];
+  for (let index = 0; index < 6; index += 1)
+    heads.push(await commit(tree, { "f.txt": String(index) }, `commit ${index}`));
+
+  const outcomes = await Promise.all(
+    heads.map((head) => forge.git(["push", "--force", url, `${head}:refs/heads/main`], tree)),
+  );
+
+  // Git itself refuses a push whose branch moved meanwhile; the others stand.
+  t.true(outcomes.some(({ code }) => code === 0));
+  const listed = await forge.git(["ls-remote", url, "refs/heads/main"]);
+  const head = listed.output.slice(0, 40);
+  await poll(() => forge.received.at(-1)?.push.after === head || undefined);
+  const chain = forge.received.map(({ push }) => push);
+  t.deepEqual(
+    chain.map(({ before }) => before),
+    [NO_SHA, ...chain.map(({ after }) => after).slice(0, -1)],
+  );
+});
+
+test("a push larger than one buffer and a fetch with a compressed request get through", async (t) => {
+  const forge = await setUpForge(t);
+  const url = forge.pushUrl("alice", "shop").replace(/\.git$/, "");
+  const random = Array.from({ length: 120_000 }, () => Math.random()).join("");
+  const tree = await forge.workTree({ "big.txt": random });
+  const refs: string[] = [];
+  for (let index = 0; index < 30; index += 1) {
+    const sha = await commit(tree, {}, `commit ${index}`);
+    refs.push(`${sha}:refs/heads/b${index}`);
+  }
+
+  const pushed = await forge.git(["push", url, ...refs], tree);
+  const cloned = await forge.git(["clone", "--quiet", "--mirror", url, "copy.git"]);
+  const listed = await forge.git(["for-each-ref", "--format=x"], `${forge.folder}/copy.git`);
+
+  t.is(pushed.code, 0, pushed.output);
+  t.regex(pushed.output, /remote: 20 more branches were pushed; their builds are not shown here\./);
+  t.is(cloned.code, 0, cloned.output);
+  t.is(listed.output, "x\n".repeat(30));
 });
 
 test("a new branch at an old commit lists no commits and names its head", async (t) => {

@@ -13,6 +13,8 @@ export type ForgeSettings = {
   readonly maxWebhooksPerPush: number;
   /** Longest silence of a client during a transfer, in milliseconds. */
   readonly transferIdleMs: number;
+  /** Longest transfer in all, the wait for its build included, in milliseconds. */
+  readonly transferLimitMs: number;
   /** How long a push waits for its build before it says that the build goes on, in milliseconds. */
   readonly pushWaitMs: number;
   /** Pause between two signs of life while nothing happens, in milliseconds. */
@@ -36,6 +38,7 @@ export function readForgeSettings(env: Env): ForgeSettings {
     maxTransfersPerOwner: read.integer("forge_max_transfers", 16, { min: 1 }),
     maxWebhooksPerPush: read.integer("forge_max_webhooks_per_push", 1000, { min: 1 }),
     transferIdleMs: read.milliseconds("forge_transfer_idle", "60s"),
+    transferLimitMs: read.milliseconds("forge_transfer_limit", "1h"),
     pushWaitMs: read.milliseconds("forge_push_wait", "20m"),
     heartbeatMs: read.milliseconds("forge_heartbeat", "10s"),
     retryMs: read.milliseconds("forge_retry", "500ms"),

@@ -13,6 +13,8 @@ export type BackendCall = {
   readonly user: string;
   /** Longest silence of the client, in milliseconds. */
   readonly idleMs: number;
+  /** Longest life of the process, in milliseconds. */
+  readonly limitMs: number;
   /** Descriptor 3 of the hook: it writes the refs that moved and reads what the pusher shall see. */
   readonly onChannel?: (channel: Duplex) => void;
   /** The client went away, or its body is complete and the answer was read. */
@@ -41,10 +43,12 @@ export async function callBackend(git: Git, call: BackendCall): Promise<Response
 
   const end = () => endGroup(child);
   call.signal.addEventListener("abort", end);
+  const limit = setTimeout(end, call.limitMs);
   const ended = new Promise<void>((resolve) => {
     child.once("error", () => resolve());
     child.once("exit", () => resolve());
   }).then(() => {
+    clearTimeout(limit);
     call.signal.removeEventListener("abort", end);
     call.onEnd();
   });

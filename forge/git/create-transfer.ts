@@ -16,7 +16,10 @@ export type TransferTools = {
   readonly git: Git;
   /** Folder of all repositories. */
   readonly root: string;
-  readonly settings: Pick<ForgeSettings, "transferIdleMs" | "maxTransfersPerOwner">;
+  readonly settings: Pick<
+    ForgeSettings,
+    "transferIdleMs" | "transferLimitMs" | "maxTransfersPerOwner"
+  >;
   /** The refs moved; resolves when the pusher has seen all there is to see. */
   readonly onPushed: (
     repository: Repository,
@@ -31,13 +34,19 @@ export type TransferTools = {
 
 export type Transfer = ReturnType<typeof createTransfer>;
 
+/** How long transfers may go on after the forge was told to stop. */
+const DRAIN_MS = 3_000;
+
 /** Fetches and pushes, each a `git http-backend` of its own. */
 export function createTransfer(tools: TransferTools) {
   const { git, root, settings, log } = tools;
+  /** First pushers are told, then what still runs is ended. */
   const stopping = new AbortController();
+  const ending = new AbortController();
   /** Under way, by the owner's id. */
   const running = new Map<number, number>();
   const unfinished = new Set<Promise<void>>();
+  const processes = new Set<Promise<void>>();
   return { transfer, serveEmpty, close };
 
   async function transfer(
@@ -114,6 +123,8 @@ export function createTransfer(tools: TransferTools) {
     },
   ): Promise<Response> {
     running.set(owner.id, (running.get(owner.id) ?? 0) + 1);
+    const ended = Promise.withResolvers<void>();
+    processes.add(ended.promise);
     return callBackend(git, {
       ...push,
       root,
@@ -121,14 +132,21 @@ export function createTransfer(tools: TransferTools) {
       request,
       user: owner.login,
       idleMs: settings.transferIdleMs,
-      signal: stopping.signal,
+      limitMs: settings.transferLimitMs,
+      signal: ending.signal,
       onEnd: () => {
-        const left = (running.get(owner.id) ?? 1) - 1;
-        if (left === 0) running.delete(owner.id);
-        else running.set(owner.id, left);
+        leave(owner);
         push.onEnd?.();
+        processes.delete(ended.promise);
+        ended.resolve();
       },
     });
+  }
+
+  function leave(owner: User): void {
+    const left = (running.get(owner.id) ?? 1) - 1;
+    if (left === 0) running.delete(owner.id);
+    else running.set(owner.id, left);
   }
 
   function track(work: Promise<void>): void {
@@ -138,9 +156,12 @@ export function createTransfer(tools: TransferTools) {
     unfinished.add(tracked);
   }
 
-  /** Tell pushers, end transfers, and wait until what was pushed is recorded. */
+  /** Tell pushers, let transfers end for a moment, end the rest, and wait until all is recorded. */
   async function close(): Promise<void> {
     stopping.abort();
+    const cut = setTimeout(() => ending.abort(), DRAIN_MS);
+    await Promise.all(processes);
+    clearTimeout(cut);
     await Promise.all(unfinished);
   }
 }

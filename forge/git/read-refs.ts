@@ -21,14 +21,17 @@ export async function readRefs(
     "--format=%(objectname) %(objecttype) %(refname)",
     ...prefixes,
   ]);
-  return output
-    .toString()
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [sha = "", type = "", name = ""] = line.split(" ");
-      return { sha, type, name };
-    });
+  return (
+    output
+      .toString()
+      .split("\n")
+      // A name that is no UTF-8 cannot be told in JSON; git keeps the ref, nobody hears of it.
+      .filter((line) => line !== "" && !line.includes("\ufffd"))
+      .map((line) => {
+        const [sha = "", type = "", name = ""] = line.split(" ");
+        return { sha, type, name };
+      })
+  );
 }
 
 /** What git accepts as the name of a ref (git-check-ref-format); nothing else reaches a git program. */

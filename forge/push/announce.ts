@@ -1,3 +1,4 @@
+import type { Log } from "#sdk/log.ts";
 import { setHead } from "../git/bare-repository.ts";
 import type { Git } from "../git/git.ts";
 import { NO_SHA, readRefs } from "../git/read-refs.ts";
@@ -21,10 +22,11 @@ export type AnnouncerTools = {
   readonly repositories: Repositories;
   readonly deliveries: Deliveries;
   readonly maxWebhooksPerPush: number;
+  readonly log: Log;
 };
 
 export function createAnnouncer(tools: AnnouncerTools): Announcer {
-  const { git, folderOf, repositories, deliveries, maxWebhooksPerPush } = tools;
+  const { git, folderOf, repositories, deliveries, maxWebhooksPerPush, log } = tools;
   /** The end of the last announcement of each repository: they come one after the other. */
   const last = new Map<number, Promise<unknown>>();
 
@@ -34,7 +36,7 @@ export function createAnnouncer(tools: AnnouncerTools): Announcer {
   };
 
   async function announce(id: number, changes: readonly RefChange[]): Promise<Delivery[]> {
-    const told = changes.filter(({ ref }) => /^refs\/(heads|tags)\//.test(ref));
+    const told = changes.filter(({ ref }) => /^refs\/(heads|tags)\/[^\ufffd]+$/.test(ref));
     const joins = told.every(
       ({ ref, before }) => (deliveries.findAnnounced(id, ref) ?? NO_SHA) === before,
     );
@@ -60,6 +62,12 @@ export function createAnnouncer(tools: AnnouncerTools): Announcer {
       repositories.setDefaultBranch(id, branch);
     }
     const told = branchesFirst(changes, branch ?? repository.defaultBranch);
+    if (told.length > maxWebhooksPerPush)
+      log.warn("webhooks-left-out", {
+        repository: id,
+        refs: told.length,
+        sent: maxWebhooksPerPush,
+      });
     return deliveries.announce(id, changes, told.slice(0, maxWebhooksPerPush));
   }
 

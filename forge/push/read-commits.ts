@@ -39,11 +39,12 @@ export async function readCommits(
 ): Promise<PushedCommits> {
   if (after === NO_SHA) return { commits: [], head: null, forced: false };
   const known = before === NO_SHA ? others : [before];
-  const forced = before !== NO_SHA && (await leftBehind(git, folder, before, after));
-  // A branch or tag at a commit that another had already brings nothing.
-  const found = known.includes(after)
-    ? []
-    : await log(git, folder, [after, ...known.map((sha) => `^${sha}`)], MAX_COMMITS);
+  const revisions = [after, ...known.map((sha) => `^${sha}`)];
+  const [forced, found] = await Promise.all([
+    before !== NO_SHA && leftBehind(git, folder, before, after),
+    // A branch or tag at a commit that another had already brings nothing.
+    known.includes(after) ? [] : log(git, folder, revisions, MAX_COMMITS),
+  ]);
   const head = found[0] ?? (await log(git, folder, [after], 1))[0] ?? null;
   return { commits: found.toReversed(), head, forced };
 }

@@ -80,7 +80,7 @@ const Announced = z.object({ ref: z.string(), sha: z.string() });
 /** Longest pause between two attempts, in milliseconds. */
 export const LONGEST_PAUSE_MS = 5 * 60_000;
 /** Settled deliveries that are kept, for people and for being asked back. */
-const KEPT = 10_000;
+const KEPT = 2_000;
 
 export function createDeliveries({ sql, transact }: Database, now: () => number) {
   const insert = sql.prepare(
