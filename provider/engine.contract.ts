@@ -411,6 +411,12 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
     },
   );
 
+  check("endpoints name the owner whose host serves them", async (t, { engine, image }) => {
+    await engine.deploy({ service: "alice-fn", image, labels: { [labels.gitOwner]: "Alice" } });
+
+    t.like(engine.endpoints()[0], { name: "alice-fn", owner: "alice", replicas: 1 });
+  });
+
   check(
     "a removed function is gone at once, and its name can be created while the old one drains",
     async (t, { engine, image }) => {

@@ -11,6 +11,8 @@ export type FunctionEndpoints = {
   readonly endpoints: readonly Endpoint[];
   /** Desired replicas. */
   readonly replicas: number;
+  /** Slug of the owner whose host serves it, when the deployment is labelled with one. */
+  readonly owner?: string;
 };
 
 /** A release a deploy carries; read from labels `release` and `fence`, or made by the engine. */

@@ -5,9 +5,10 @@ import type {
   ReleaseIdentity,
 } from "#provider/provider.ts";
 import { describe, type HttpError } from "#sdk/errors.ts";
+import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
-import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
+import { FUNCTION_NAMESPACE, toSlug } from "#sdk/names.ts";
 import { closing, gaveWay, neverHealthy, notFound } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
@@ -150,7 +151,9 @@ export function createManagedFunction(
   }
 
   async function switchTo(version: Version, previous?: "forget"): Promise<ReleaseIdentity> {
-    const failure = await version.start(Math.max(1, mustExist().replicas));
+    const failure = await version
+      .start(Math.max(1, mustExist().replicas))
+      .catch((error: unknown) => ({ reason: describe(error), logTail: "" }));
     return inTurn(async () => {
       if (candidate?.version !== version) {
         await version.kill();
@@ -259,9 +262,16 @@ export function createManagedFunction(
     if (record !== undefined) tools.publish(endpointsOf(record));
   }
 
-  function endpointsOf({ replicas }: FunctionRecord): FunctionEndpoints {
+  function endpointsOf(held: FunctionRecord): FunctionEndpoints {
     const endpoints = current?.endpoints() ?? [];
-    return { name, namespace: FUNCTION_NAMESPACE, endpoints, replicas };
+    const owner = (held.current ?? showing(held)).deployment.labels?.[labels.gitOwner];
+    return {
+      name,
+      namespace: FUNCTION_NAMESPACE,
+      endpoints,
+      replicas: held.replicas,
+      ...(owner === undefined ? {} : { owner: toSlug(owner) }),
+    };
   }
 
   function report(held: FunctionRecord): FunctionReport {

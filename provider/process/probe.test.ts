@@ -1,5 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
 import test from "ava";
-import { awaitHealthy, readProbeSettings } from "./probe.ts";
+import { askHealth, awaitHealthy, readProbeSettings } from "./probe.ts";
 
 const times = { initialDelayMs: 0, settleMs: 20, deadlineMs: 300 };
 
@@ -79,6 +84,48 @@ test("annotations say where and when to ask", (t) => {
     initialDelayMs: 0,
   });
 });
+
+for (const [title, path, expected] of [
+  ["a whole answer", "/healthy", 200],
+  ["an answer after which nothing more comes", "/cut", /aborted|hang up/],
+  ["an answer that never ends", "/endless", /never ends/],
+  ["no answer at all", "/silent", /no answer within 1000 ms/],
+  ["a path that has to be escaped", "/a b\r\nX: y/ü", 404],
+] as const) {
+  test(`${title} to a health request is ${expected}`, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "ofc-probe-"));
+    const server = createServer(answerBadly);
+    const socketPath = join(folder, "http.sock");
+    await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+    t.teardown(async () => {
+      server.closeAllConnections();
+      server.close();
+      await rm(folder, { recursive: true });
+    });
+
+    const answer = await askHealth(socketPath, path);
+
+    if (typeof expected === "number") t.is(answer, expected);
+    else t.regex(String(answer), expected);
+  });
+}
+
+function answerBadly({ url }: IncomingMessage, answer: ServerResponse): void {
+  if (url === "/silent") return;
+  answer.statusCode = url === "/healthy" || url === "/endless" || url === "/cut" ? 200 : 404;
+  if (url === "/cut") {
+    answer.writeHead(200, { "content-length": "100" }).write("half");
+    setTimeout(() => answer.destroy(), 20);
+  } else if (url === "/endless")
+    Readable.from(endless())
+      .on("error", () => {})
+      .pipe(answer);
+  else answer.end("OK");
+}
+
+function* endless(): Generator<string> {
+  for (;;) yield "x".repeat(1_000);
+}
 
 async function isListening(): Promise<boolean> {
   return true;

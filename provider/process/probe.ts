@@ -5,9 +5,14 @@ import type { FunctionDeployment } from "#sdk/messages.ts";
 
 export type ProbeSettings = {
   readonly path: string;
-  /** Nothing is asked before. */
+  /** Nothing is asked before; at most five minutes. */
   readonly initialDelayMs: number;
 };
+
+/** Longest wait for one health answer, and its longest body. */
+const ANSWER_MS = 1_000;
+const ANSWER_BYTES = 64 * 1024;
+const INITIAL_DELAY_LIMIT_MS = 5 * 60_000;
 
 /** `com.openfaas.health.http.*` annotations; the defaults are `/_/health` at once. */
 export function readProbeSettings(deployment: FunctionDeployment): ProbeSettings {
@@ -15,19 +20,28 @@ export function readProbeSettings(deployment: FunctionDeployment): ProbeSettings
   const delay = deployment.annotations?.["com.openfaas.health.http.initialDelay"] ?? "0s";
   return {
     path: path.startsWith("/") ? path : `/${path}`,
-    initialDelayMs: parseDuration(delay) ?? 0,
+    initialDelayMs: Math.min(parseDuration(delay) ?? 0, INITIAL_DELAY_LIMIT_MS),
   };
 }
 
-/** One health request to a replica's socket: its status, or why there is none. */
+/** One health request to a replica's socket: its status once the whole answer is there, or why not. */
 export function askHealth(socketPath: string, path: string): Promise<number | string> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path, agent: false, timeout: 1_000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const escaped = path.replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+    const asked = request({ socketPath, path: escaped, agent: false, signal });
+    asked.on("response", (answer) => {
+      let sizeBytes = 0;
+      answer.on("data", ({ length }: Buffer) => {
+        sizeBytes += length;
+        if (sizeBytes > ANSWER_BYTES) asked.destroy(new Error("its health answer never ends"));
+      });
+      answer.on("error", ({ message }) => resolve(message));
+      answer.on("end", () => resolve(answer.statusCode ?? 0));
     });
-    asked.on("timeout", () => asked.destroy(new Error("no answer within a second")));
-    asked.on("error", (error) => resolve(error.message));
+    asked.on("error", ({ message }) =>
+      resolve(signal.aborted ? `no answer within ${ANSWER_MS} ms` : message),
+    );
     asked.end();
   });
 }

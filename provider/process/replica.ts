@@ -69,12 +69,12 @@ export function startReplica(
   const userId = settings.firstUserId + slot;
   const gone = new AbortController();
   const begun = begin();
-  const ended = end();
+  const ended = end().catch(describe);
 
   return {
     instance,
     endpoint: `unix:${join(folder, SOCKET_PATH)}`,
-    healthy: probe(),
+    healthy: probe().catch(describe),
     ended,
     async refreshSecret(name, value) {
       if (!deployment.secrets?.includes(name) || gone.signal.aborted) return;

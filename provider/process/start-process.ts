@@ -68,7 +68,8 @@ export function startProcess(
     ended,
     kill(signal) {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      if (!launch.enters) return killOne(-child.pid, signal);
+      // What the function has started finishes under it; at the end all of it goes.
+      if (!launch.enters) return killOne(signal === "SIGTERM" ? child.pid : -child.pid, signal);
       const first = inner();
       if (first !== undefined) killOne(first, signal);
       // `unshare` ignores SIGTERM, and killing it takes the replica's whole world along.
