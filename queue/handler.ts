@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Handler } from "#sdk/answer.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import type { JobQueue } from "./backends/backend.ts";
+import type { Lane } from "./lane.ts";
 import {
   keepHeaders,
   parseCallbackUrl,
@@ -16,15 +16,10 @@ import { publishCall } from "./publish.ts";
 import type { QueueSettings } from "./settings.ts";
 import { readStatus } from "./status.ts";
 import { jobIdOf, type QueueName, queueOf, type StoredCall } from "./stored-call.ts";
-import type { Turns } from "./turns.ts";
 
 export type HandlerTools = {
   readonly settings: QueueSettings;
-  readonly queues: Readonly<Record<QueueName, JobQueue>>;
-  readonly turns: Readonly<Record<QueueName, Turns>>;
-  /** Count a users' call as waiting; rejects with 429 when its owner has too much waiting. */
-  readonly reserve: (call: StoredCall) => Promise<void>;
-  readonly release: (call: StoredCall) => void;
+  readonly lanes: Readonly<Record<QueueName, Pick<Lane, "jobs" | "backlog">>>;
   /** Whether a users' function is deployed; without it every name is taken. */
   readonly exists: ((name: string) => Promise<boolean>) | undefined;
   /** Stop a call of a user's function; false when there is none to stop. */
@@ -95,24 +90,17 @@ export function createHandler(tools: HandlerTools): Handler {
 
   /** A call id that another call holds is replaced, so that no call is lost to it and none is confused. */
   async function store(queue: QueueName, call: StoredCall): Promise<string> {
-    const counted = queue === "invocations";
-    if (counted) await tools.reserve(call);
+    const { jobs, backlog } = tools.lanes[queue];
+    await backlog.reserve(call);
     try {
-      const turn = tools.turns[queue].take(call.ownerId);
-      const publish = (one: StoredCall) =>
-        publishCall(
-          tools.queues[queue],
-          one,
-          turn,
-          tools.settings[queue],
-          tools.settings.publishTimeoutMs,
-        );
-      if (await publish(call)) return call.callId;
+      const turn = backlog.turns.take(call.ownerId);
+      const { [queue]: settings, publishTimeoutMs } = tools.settings;
+      if (await publishCall(jobs, call, turn, settings, publishTimeoutMs)) return call.callId;
       const callId = randomUUID();
-      await publish({ ...call, callId });
+      await publishCall(jobs, { ...call, callId }, turn, settings, publishTimeoutMs);
       return callId;
     } catch (error) {
-      if (counted) tools.release(call);
+      backlog.release(call);
       throw error;
     }
   }
@@ -123,8 +111,8 @@ export function createHandler(tools: HandlerTools): Handler {
   }
 
   async function tellStatus(callId: string): Promise<Response> {
-    for (const queue of [tools.queues.invocations, tools.queues.pipeline]) {
-      const job = await queue.getJob(jobIdOf(callId));
+    for (const { jobs } of [tools.lanes.invocations, tools.lanes.pipeline]) {
+      const job = await jobs.getJob(jobIdOf(callId));
       if (job !== undefined) return Response.json(await readStatus(callId, job));
     }
     throw unknownCall(callId);

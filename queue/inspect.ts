@@ -1,4 +1,5 @@
 import type { CallJob, JobQueue } from "./backends/backend.ts";
+import { listJobs } from "./list-jobs.ts";
 import { parseStoredCall, type QueueName } from "./stored-call.ts";
 
 /** One call as an operator sees it; never its headers or body. */
@@ -39,7 +40,7 @@ export async function inspectQueue(
   now = Date.now(),
 ): Promise<QueueReport> {
   const list = async (state: "prioritized" | "waiting" | "active" | "delayed" | "failed") =>
-    (await jobs.getJobs([state], 0, limit - 1, true)).map((job) => reportCall(job, now));
+    (await listJobs(jobs, [state], 0, limit)).map((job) => reportCall(job, now));
   const [prioritized, waiting, active, delayed, dead] = await Promise.all([
     list("prioritized"),
     list("waiting"),

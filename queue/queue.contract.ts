@@ -526,6 +526,30 @@ export function testQueue(startStore: () => Promise<Store>): void {
     },
   );
 
+  test.serial(
+    "a call counts as waiting until it is done or dead, and again when it is retried",
+    async (t) => {
+      const { post, queue, reaches, until } = await setUp(t, {
+        limits: { ownerPendingCalls: 1 },
+        invocations: { attempts: 2, firstDelayMs: 100 },
+        respond: (_call, response, nth) => void response.writeHead(nth <= 2 ? 500 : 200).end(),
+      });
+      const init = { headers: { "x-owner-id": "forge:9", "x-call-id": "counted" } };
+      const again = () => post(CART, { headers: { "x-owner-id": "forge:9" } });
+
+      await post(CART, init);
+      await reaches("counted", "failed");
+      t.is((await again()).status, 429);
+      await reaches("counted", "dead");
+      await until(async () => (await again()).status === 202);
+      await until(async () => (await queue.inspect())[1]?.counts.waiting === 0);
+
+      t.true(await queue.retryDead("counted"));
+      await reaches("counted", "done");
+      await until(async () => (await again()).status === 202);
+    },
+  );
+
   test.serial("what cannot be queued is refused with a reason", async (t) => {
     const { post, get, calls } = await setUp(t, {
       invocations: { bodyLimitBytes: 10 },

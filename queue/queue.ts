@@ -1,40 +1,25 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Handler } from "#sdk/answer.ts";
-import { describe, HttpError } from "#sdk/errors.ts";
+import { HttpError } from "#sdk/errors.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
 import type { Log } from "#sdk/log.ts";
-import type { Backend, BackendKind, CallJob, JobQueue, JobWorker } from "./backends/backend.ts";
+import type { Backend, BackendKind, CallJob, JobWorker } from "./backends/backend.ts";
 import { chooseBackend } from "./backends/choose.ts";
+import { openBacklog } from "./backlog.ts";
 import { createCallbacks } from "./callback.ts";
-import { decideWait } from "./decide-outcome.ts";
 import { createHandler } from "./handler.ts";
 import { inspectQueue, type QueueReport } from "./inspect.ts";
 import { createInvoker } from "./invoke.ts";
-import { CANCELLED, CLOSING, createProcessor, RetryLater } from "./process-call.ts";
-import { createQuota } from "./quota.ts";
+import type { Lane } from "./lane.ts";
+import { CANCELLED, CLOSING } from "./process-call.ts";
 import type { QueueSettings } from "./settings.ts";
-import {
-  jobIdOf,
-  parseStoredCall,
-  QUEUE_NAMES,
-  type QueueName,
-  type StoredCall,
-} from "./stored-call.ts";
-import { createTurns } from "./turns.ts";
+import { startWorker } from "./start-worker.ts";
+import { jobIdOf, QUEUE_NAMES, type QueueName } from "./stored-call.ts";
 
-/** Calls of each state that `inspect` lists. */
+/** Calls of each state that `inspect` lists, with their bodies in memory for a moment. */
 const INSPECT_LIMIT = 100;
-/** Dead letters kept of each queue. */
-const DEAD_LIMIT = 1_000;
-const PAGE = 100;
 /** How long putting back the calls of a closing worker may take. */
 const PUT_BACK_MS = 2_000;
-/** Waiting calls are not counted anew more often than this. */
-const RECOUNT_MS = 10_000;
-/** BullMQ's word for "whoever holds the lock". */
-const ANY_TOKEN = "0";
-/** More often than anything happens, and still a Postgres integer. */
-const NEVER = 1_000_000_000;
 
 export type QueueTools = {
   /** The store of a private backend is in `<dataFolder>/queue`. */
@@ -76,55 +61,39 @@ export type Queue = {
 export async function openQueue(tools: QueueTools): Promise<Queue> {
   const { settings, log } = tools;
   const backend = tools.backend ?? (await chooseBackend(tools));
-  const queues = {
-    pipeline: backend.openQueue("pipeline"),
-    invocations: backend.openQueue("invocations"),
-  };
-  const turns = { pipeline: createTurns(), invocations: createTurns() };
-  const quota = createQuota({
-    calls: settings.ownerPendingCalls,
-    bytes: settings.ownerPendingBytes,
-  });
   const invoker = createInvoker(tools.gatewayUrl, tools.payloadKey);
   const callbacks = createCallbacks({
     allowPrivate: settings.callbackPrivate,
     timeoutMs: settings.callbackTimeoutMs,
   });
-  let countedAt = Date.now();
-  const workers = new Map<QueueName, JobWorker>();
-  for (const name of QUEUE_NAMES) await restore(name);
+  const lanes = {
+    pipeline: await openLane("pipeline"),
+    invocations: await openLane("invocations"),
+  };
+  const all = QUEUE_NAMES.map((name) => lanes[name]);
 
   return {
     kind: backend.kind,
     why: backend.why,
-    handler: createHandler({
-      settings,
-      queues,
-      turns,
-      exists: tools.exists,
-      reserve,
-      release,
-      cancel,
-    }),
+    handler: createHandler({ settings, lanes, exists: tools.exists, cancel }),
 
     async start() {
-      for (const name of QUEUE_NAMES) {
-        if (backend.exclusive) await putBackLost(name);
-        workers.set(name, startWorker(name));
-      }
+      for (const lane of all)
+        lane.worker = await startWorker({ ...lane, backend, settings, invoker, callbacks, log });
     },
 
     inspect: () =>
-      Promise.all(QUEUE_NAMES.map((name) => inspectQueue(name, queues[name], INSPECT_LIMIT))),
+      Promise.all(all.map(({ name, jobs }) => inspectQueue(name, jobs, INSPECT_LIMIT))),
 
     async retryDead(callId) {
-      const job = await findDead(callId);
+      const { lane, job } = (await findDead(callId)) ?? {};
       await job?.retry("failed", { resetAttemptsMade: true });
+      if (job !== undefined) lane?.backlog.resume(job);
       return job !== undefined;
     },
 
     async removeDead(callId) {
-      const job = await findDead(callId);
+      const { job } = (await findDead(callId)) ?? {};
       await job?.remove();
       return job !== undefined;
     },
@@ -132,122 +101,39 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     cancel,
 
     async close(drainMs) {
-      await Promise.all([...workers.values()].map((worker) => drain(worker, drainMs)));
-      await Promise.all(QUEUE_NAMES.map((name) => queues[name].close()));
+      await Promise.all(all.map(({ worker }) => worker && drain(worker, drainMs)));
+      await Promise.all(all.map(({ jobs }) => jobs.close()));
       await Promise.all([invoker.close(), callbacks.close()]);
       await backend.close();
     },
   };
 
-  /** Learn whose turn is when, and who has how much waiting, from what an earlier process left. */
-  async function restore(name: QueueName): Promise<void> {
-    for await (const job of pendingJobs(queues[name])) {
-      const call = parseStoredCall(job.data);
-      if (call === undefined) continue;
-      turns[name].restore(call.ownerId, job.priority ?? 0);
-      if (name === "invocations") quota.restore(call.ownerId, call.bytes);
-    }
+  async function openLane(name: QueueName): Promise<Lane> {
+    const jobs = backend.openQueue(name);
+    const { exclusive } = backend;
+    return { name, jobs, backlog: await openBacklog({ name, jobs, settings, exclusive }) };
   }
 
-  /** Calls that a killed process was making run again at once, not when their locks expire. */
-  async function putBackLost(name: QueueName): Promise<void> {
-    for (const job of await queues[name].getJobs(["active"])) {
-      await job.moveToWait(ANY_TOKEN);
-      log.warn("call-lost", { queue: name, job: job.id, next: "it runs again" });
-    }
-  }
-
-  function startWorker(name: QueueName): JobWorker {
-    const queueLog = log.with({ queue: name });
-    const process = createProcessor({
-      queue: name,
-      settings: settings[name],
-      callbackBodyLimitBytes: settings.callbackBodyLimitBytes,
-      invoker,
-      callbacks,
-      began: (turn) => turns[name].begin(turn),
-      log: queueLog,
-    });
-    const worker = backend.openWorker(name, process, workerOptions(name));
-    worker.on("error", (error) => queueLog.warn("queue-worker-failed", { error: describe(error) }));
-    worker.on("stalled", (job) => queueLog.warn("call-lost", { job, next: "it runs again" }));
-    worker.on("drained", () => turns[name].reset());
-    worker.on("completed", (job) => ended(name, job));
-    worker.on("failed", (job) => job?.finishedOn !== undefined && ended(name, job));
-    return worker;
-  }
-
-  function workerOptions(name: QueueName) {
-    return {
-      concurrency: settings[name].concurrency,
-      lockDuration: settings.lockMs,
-      stalledInterval: settings.stalledCheckMs,
-      // A worker that dies is not the call's fault: it never counts against the call.
-      maxStalledCount: NEVER,
-      runRetryDelay: 250,
-      removeOnComplete: { age: settings.keepDoneMs / 1_000, count: 10_000 },
-      removeOnFail: { age: settings.keepDeadMs / 1_000, count: DEAD_LIMIT },
-      settings: {
-        backoffStrategy: (attemptsMade: number, _type?: string, error?: Error) =>
-          decideWait(attemptsMade, error instanceof RetryLater ? error.waitMs : 0, settings[name]),
-      },
-    };
-  }
-
-  async function reserve(call: StoredCall): Promise<void> {
-    try {
-      quota.reserve(call.ownerId, call.bytes);
-    } catch (error) {
-      // Where other processes run calls too, ours does not see all of them end.
-      if (backend.exclusive || Date.now() - countedAt < RECOUNT_MS) throw error;
-      countedAt = Date.now();
-      quota.reset();
-      await restore("invocations");
-      quota.reserve(call.ownerId, call.bytes);
-    }
-  }
-
-  function release(call: StoredCall): void {
-    quota.release(call.ownerId, call.bytes);
-  }
-
-  function ended(name: QueueName, job: CallJob): void {
-    const call = parseStoredCall(job.data);
-    if (call !== undefined && name === "invocations") release(call);
-  }
-
-  async function findDead(callId: string): Promise<CallJob | undefined> {
-    for (const name of QUEUE_NAMES) {
-      const job = await queues[name].getJob(jobIdOf(callId));
-      if (job !== undefined && (await job.isFailed())) return job;
+  async function findDead(callId: string): Promise<{ lane: Lane; job: CallJob } | undefined> {
+    for (const lane of all) {
+      const job = await lane.jobs.getJob(jobIdOf(callId));
+      if (job !== undefined && (await job.isFailed())) return { lane, job };
     }
     return undefined;
   }
 
   async function cancel(callId: string): Promise<boolean> {
+    const { jobs, worker, backlog } = lanes.invocations;
     const jobId = jobIdOf(callId);
-    const job = await queues.invocations.getJob(jobId);
+    const job = await jobs.getJob(jobId);
     if (job === undefined || (await job.isCompleted()) || (await job.isFailed())) return false;
-    if (workers.get("invocations")?.cancelJob(jobId, CANCELLED) === true) return true;
+    if (worker?.cancelJob(jobId, CANCELLED) === true) return true;
     if (await job.isActive())
       throw new HttpError(409, "call-runs-elsewhere", "Another worker runs this call; ask there.");
     await job.remove();
-    ended("invocations", job);
+    backlog.ended(job);
     log.info("call-cancelled", { call_id: callId, function: job.name });
     return true;
-  }
-}
-
-async function* pendingJobs(queue: JobQueue): AsyncIterable<CallJob> {
-  for (let start = 0; ; start += PAGE) {
-    const page = await queue.getJobs(
-      ["prioritized", "delayed", "active"],
-      start,
-      start + PAGE - 1,
-      true,
-    );
-    yield* page;
-    if (page.length === 0) return;
   }
 }
 

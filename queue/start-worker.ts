@@ -1,0 +1,79 @@
+import { describe } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
+import type { Backend, JobQueue, JobWorker } from "./backends/backend.ts";
+import type { Backlog } from "./backlog.ts";
+import type { Callbacks } from "./callback.ts";
+import { decideWait } from "./decide-outcome.ts";
+import type { Invoker } from "./invoke.ts";
+import { createProcessor, RetryLater } from "./process-call.ts";
+import type { QueueSettings } from "./settings.ts";
+import type { QueueName } from "./stored-call.ts";
+
+/** Ended calls kept of each queue. */
+const DONE_LIMIT = 10_000;
+const DEAD_LIMIT = 1_000;
+/** How soon a worker asks a store again that is away. */
+const STORE_RETRY_MS = 250;
+/** More often than anything happens, and still a Postgres integer. */
+const NEVER = 1_000_000_000;
+/** BullMQ's word for "whoever holds the lock". */
+const ANY_TOKEN = "0";
+
+export type WorkerTools = {
+  readonly name: QueueName;
+  readonly backend: Backend;
+  readonly jobs: JobQueue;
+  readonly backlog: Backlog;
+  readonly settings: QueueSettings;
+  readonly invoker: Invoker;
+  readonly callbacks: Callbacks;
+  readonly log: Log;
+};
+
+/** Begin to run the calls of one queue, those first that a killed process was making. */
+export async function startWorker(tools: WorkerTools): Promise<JobWorker> {
+  const { name, backend, jobs, backlog, settings } = tools;
+  const log = tools.log.with({ queue: name });
+  if (backend.exclusive) await putBackLost(jobs, log);
+  const processCall = createProcessor({
+    queue: name,
+    settings: settings[name],
+    callbackBodyLimitBytes: settings.callbackBodyLimitBytes,
+    invoker: tools.invoker,
+    callbacks: tools.callbacks,
+    began: backlog.turns.begin,
+    log,
+  });
+  const worker = backend.openWorker(name, processCall, workerOptions(name, settings));
+  worker.on("error", (error) => log.warn("queue-worker-failed", { error: describe(error) }));
+  worker.on("stalled", (job) => log.warn("call-lost", { job, next: "it runs again" }));
+  worker.on("drained", backlog.turns.reset);
+  worker.on("completed", backlog.ended);
+  worker.on("failed", (job) => job?.finishedOn !== undefined && backlog.ended(job));
+  return worker;
+}
+
+/** On a store of our own there is no need to wait until the locks of a killed process expire. */
+async function putBackLost(jobs: JobQueue, log: Log): Promise<void> {
+  for (const job of await jobs.getJobs(["active"])) {
+    await job.moveToWait(ANY_TOKEN);
+    log.warn("call-lost", { job: job.id, next: "it runs again" });
+  }
+}
+
+function workerOptions(name: QueueName, settings: QueueSettings) {
+  return {
+    concurrency: settings[name].concurrency,
+    lockDuration: settings.lockMs,
+    stalledInterval: settings.stalledCheckMs,
+    // A worker that dies is not the call's fault: it never counts against the call.
+    maxStalledCount: NEVER,
+    runRetryDelay: STORE_RETRY_MS,
+    removeOnComplete: { age: settings.keepDoneMs / 1_000, count: DONE_LIMIT },
+    removeOnFail: { age: settings.keepDeadMs / 1_000, count: DEAD_LIMIT },
+    settings: {
+      backoffStrategy: (attemptsMade: number, _type?: string, error?: Error) =>
+        decideWait(attemptsMade, error instanceof RetryLater ? error.waitMs : 0, settings[name]),
+    },
+  };
+}
