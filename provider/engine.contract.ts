@@ -411,6 +411,65 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
     },
   );
 
+  check(
+    "a function that keeps dying without a version to go back to waits longer each time and says so",
+    async (t, { engine, image }) => {
+      await engine.deploy({ service: "fn", image });
+      const starts = new Set<string>();
+      const seen = () => {
+        const [endpoint] = endpointsOf(engine, "fn");
+        if (endpoint !== undefined && !starts.has(endpoint)) {
+          starts.add(endpoint);
+          callEndpoint(endpoint, "/exit?code=4").catch(() => "");
+        }
+        return starts.size;
+      };
+      const begun = performance.now();
+
+      t.is(await eventually(seen, 4, 10_000), 4);
+
+      // 100 + 200 + 400 ms between four starts.
+      t.true(performance.now() - begun >= 700);
+      await eventually(() => endpointsOf(engine, "fn").length, 0);
+      const status = required(await engine.status("fn"));
+      t.regex(status.problem ?? "", /code 4/);
+      t.deepEqual([status.replicas, status.availableReplicas], [1, 0]);
+    },
+  );
+
+  check("a deploy wakes a function that sleeps", async (t, { engine, image }) => {
+    await engine.deploy({ service: "fn", image });
+    await engine.scale("fn", 0);
+
+    await engine.deploy({ service: "fn", image, envVars: { version: "awake" } });
+
+    t.is(await call(engine, "fn"), "awake");
+    t.is(required(await engine.status("fn")).replicas, 1);
+  });
+
+  check(
+    "requests in flight are finished before a function sleeps",
+    async (t, { engine, image }) => {
+      await engine.deploy({ service: "fn", image });
+      const slow = call(engine, "fn", "/slow?ms=500");
+
+      await engine.scale("fn", 0);
+
+      t.is(await slow, "slow");
+    },
+  );
+
+  check("a running function reads a secret's new value", async (t, { engine, image }) => {
+    const path = "/read?path=/var/openfaas/secrets/token";
+    await engine.createSecret({ name: "token", value: Buffer.from("old") });
+    await engine.deploy({ service: "fn", image, secrets: ["token"] });
+    const before = await call(engine, "fn", path);
+
+    await engine.updateSecret({ name: "token", value: Buffer.from("new") });
+
+    t.deepEqual([before, await call(engine, "fn", path)], ["old", "new"]);
+  });
+
   check("endpoints name the owner whose host serves them", async (t, { engine, image }) => {
     await engine.deploy({ service: "alice-fn", image, labels: { [labels.gitOwner]: "Alice" } });
 

@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from "ava";
 import { z } from "zod";
 import { callEndpoint } from "../engine.contract.ts";
 import { eventually } from "../test-kit.ts";
-import { buildTestFunction, openOn } from "./test-kit.ts";
+import { buildTestFunction, openOn, openUnderTest } from "./test-kit.ts";
 
 /** The user that stands for somebody who is not root. */
 const ORDINARY_USER = 65_534;
@@ -102,6 +102,16 @@ testAsRoot("as root, a function cannot put another socket in the place of its ow
   const written = await call("/write?path=/run/function/other.sock");
 
   t.deepEqual([removed, written], ["EACCES", "EACCES"]);
+});
+
+test("a link in the place of a socket is never followed", async (t) => {
+  const under = await openUnderTest({ healthDeadlineMs: 500 });
+  t.teardown(under.dispose);
+  const envVars = { behaviour: "link" };
+
+  const deploy = under.engine.deploy({ service: "fn", image: under.image, envVars });
+
+  await t.throwsAsync(deploy, { message: /it never listened on its socket/ });
 });
 
 test("without namespaces, kill -9 ends replicas, and the next start what they left running", async (t) => {

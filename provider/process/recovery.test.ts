@@ -114,6 +114,27 @@ test("a program of another language runs under the watchdog, isolated or not", a
   }
 });
 
+test("a program that runs for a request is let finish, isolated or not", async (t) => {
+  for (const isolation of ["auto", "none"] as const) {
+    const under = await openUnderTest({ isolation, drainMs: 5_000 });
+    t.teardown(under.dispose);
+    const image = await buildArtifact(
+      join(under.folder, "artifacts"),
+      ["watchdog"],
+      async (root) => {
+        await writeFile(join(root, "slow.sh"), "sleep 0.6; echo finished");
+      },
+    );
+    const deployment = { service: "fn", image, envProcess: "sh slow.sh" };
+    await under.engine.deploy(deployment);
+    const slow = call(under.engine, "fn");
+
+    await under.engine.deploy({ ...deployment, envVars: { version: "2" } });
+
+    t.is((await slow).trim(), "finished", under.engine.isolation);
+  }
+});
+
 test("a program that asks for node gets the platform's own, isolated or not", async (t) => {
   for (const isolation of ["auto", "none"] as const) {
     const under = await openUnderTest({ isolation });

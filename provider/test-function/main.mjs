@@ -3,14 +3,14 @@
  * Listens on the Unix socket after `--listen`, else on port 8080, as containers do.
  */
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 // biome-ignore lint/style/noProcessEnv: a function reads its own environment
 const env = process.env;
 const startedAt = Date.now();
 
-/** `behaviour=exit` ends at once, `=deaf` never listens, `=sick` answers its health path 500. */
+/** `behaviour=exit` ends at once, `=deaf` never listens, `=sick` answers its health path 500, `=link` puts a link where its socket should be. */
 if (env.behaviour === "exit") {
   process.stderr.write("cannot start: no database\n");
   process.exit(7);
@@ -59,9 +59,11 @@ const server = createServer((request, answer) => {
   if (act === undefined) answer.writeHead(404).end();
   else act(url.searchParams, answer);
 });
-const listen = process.argv.indexOf("--listen");
-if (env.behaviour !== "deaf") server.listen(listen < 0 ? 8080 : process.argv[listen + 1]);
-else setInterval(() => {}, 1_000);
+const option = process.argv.indexOf("--listen");
+const address = option < 0 ? 8080 : process.argv[option + 1];
+if (env.behaviour === "deaf") setInterval(() => {}, 1_000);
+else if (env.behaviour !== "link") server.listen(address);
+else server.listen(`${address}.real`, () => symlinkSync(`${address}.real`, address));
 process.stdout.write(`started version ${env.version ?? ""}\n`);
 
 /** `stubborn=true` never lets go. */
