@@ -134,7 +134,7 @@ test("administration asks for user and password, and signs in to the provider it
   t.is(await taken.text(), `POST /system/secrets?namespace=x ${ADMIN}`);
 });
 
-test("an unsigned-in caller cannot tell which administration routes exist", async (t) => {
+test("administration routes ask whoever is not signed in for credentials", async (t) => {
   const { url } = await setUp(t);
 
   for (const path of ["/system/functions", "/system/info", "/system/logs?name=x"]) {

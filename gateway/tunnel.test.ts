@@ -154,3 +154,32 @@ test("a WebSocket request waits for a replica like any other", async (t) => {
   socket.destroy();
   t.pass();
 });
+
+test("an upgrade sent before an earlier answer cuts that connection alone", async (t) => {
+  const { port, url, serve } = await setUp(t);
+  await serve("chat", () => {
+    // Never answers.
+  });
+  const { socket } = dial(port);
+  let isClosed = false;
+  socket.on("close", () => {
+    isClosed = true;
+  });
+
+  socket.write(`GET /function/chat HTTP/1.1\r\nHost: localhost\r\n\r\n${HANDSHAKE}`);
+
+  await until(() => isClosed);
+  t.is((await fetch(`${url}/ready`)).status, 200);
+});
+
+test("a CONNECT whose client resets leaves the gateway standing", async (t) => {
+  const { port, url } = await setUp(t);
+
+  for (let round = 0; round < 20; round++) {
+    const { socket } = dial(port);
+    socket.write("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", () => socket.resetAndDestroy());
+  }
+
+  await until(async () => (await fetch(`${url}/ready`)).status === 200);
+  t.pass();
+});
