@@ -141,7 +141,7 @@ test("a platform that stops tells a waiting pusher, whose push succeeds", async 
 
 test("a push that breaks off in the middle ends, leaves no ref, and makes room for the next", async (t) => {
   const forge = await setUpForge(t, {
-    env: { forge_transfer_idle: "300ms", forge_max_transfers: "1" },
+    env: { forge_transfer_idle: "1s", forge_max_transfers: "1" },
   });
   const { token, pushUrl } = forge.forge.createToken("alice");
   const tree = await forge.workTree();
@@ -156,14 +156,18 @@ test("a push that breaks off in the middle ends, leaves no ref, and makes room f
     body,
     duplex: "half",
   });
-  const meanwhile = await forge.git(["push", `${pushUrl}shop.git`, "main"], tree);
+  const meanwhile = await fetch(
+    `${forge.url}/git/alice/shop.git/info/refs?service=git-receive-pack`,
+    { headers: { authorization } },
+  );
   await broken.arrayBuffer();
   const after = await poll(async () => {
     const pushed = await forge.git(["push", `${pushUrl}shop.git`, "main"], tree);
     return pushed.code === 0 ? pushed : undefined;
   });
 
-  t.regex(meanwhile.output, /remote: alice has 1 transfers under way, which is the limit/);
+  t.is(meanwhile.status, 503);
+  t.regex(await meanwhile.text(), /alice has 1 transfers under way, which is the limit/);
   t.is(after.code, 0);
   t.is((await forge.webhooks(1)).length, 1);
 });

@@ -1,6 +1,6 @@
 import test from "ava";
 import type { BuildEvent } from "#sdk/messages.ts";
-import { poll, runGit, setUpForge } from "./test-helpers/set-up-forge.ts";
+import { runGit, setUpForge } from "./test-helpers/set-up-forge.ts";
 
 test("a platform that does not answer is asked again with the same delivery id and body", async (t) => {
   let count = 0;
@@ -78,7 +78,7 @@ test("a build that outlasts the wait goes on, and the pusher is told while and w
   }
   const forge = await setUpForge(t, {
     follow: never,
-    env: { forge_push_wait: "600ms", forge_heartbeat: "200ms" },
+    env: { forge_push_wait: "2s", forge_heartbeat: "200ms" },
   });
   const tree = await forge.workTree();
 
@@ -139,18 +139,15 @@ test("refs that moved while the platform was down are announced when it starts, 
   await forge.close();
   await (await forge.open()).start();
 
-  await poll(
-    () =>
-      forge.lines.filter((line) => line.includes("webhook-delivered")).length === 4 || undefined,
+  // The fourth may have been cut off by the first close; then it comes again under the same id.
+  const told = new Map(
+    forge.received.map(({ headers, push }) => [
+      headers.get("x-github-delivery"),
+      [push.ref, push.created, push.deleted],
+    ]),
   );
-  t.deepEqual(
-    forge.received
-      .slice(2)
-      .map(({ push }) => [push.ref, push.created, push.deleted])
-      .toSorted(),
-    [
-      ["refs/heads/new", true, false],
-      ["refs/heads/old", false, true],
-    ],
-  );
+  t.deepEqual([...told.values()].slice(2).toSorted(), [
+    ["refs/heads/new", true, false],
+    ["refs/heads/old", false, true],
+  ]);
 });

@@ -350,3 +350,27 @@ test.serial(
     t.is(data.length, 2);
   },
 );
+
+test.serial(
+  "an owner chooses another default branch, which then is built; the App may not",
+  async (t) => {
+    const { forge, alice, at, baseUrl } = await setUp(t);
+    const { token } = forge.forge.createToken("alice");
+    const change = (branch: string) =>
+      fetch(`${baseUrl}/repos/alice/shop`, {
+        method: "PATCH",
+        headers: { authorization: `Bearer ${token}` },
+        body: JSON.stringify({ default_branch: branch }),
+      });
+
+    const missing = await change("nope");
+    const changed = await change("feature/x");
+    const byApp = await refused(
+      alice.request("PATCH /repos/{owner}/{repo}", { ...at, default_branch: "main" }),
+    );
+
+    t.deepEqual([missing.status, changed.status, byApp.status], [422, 200, 403]);
+    const { data } = await alice.request("GET /repos/{owner}/{repo}", at);
+    t.is(data.default_branch, "feature/x");
+  },
+);

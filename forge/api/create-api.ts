@@ -69,6 +69,7 @@ function addRepositoryRoutes(api: Hono<ApiEnv>, tools: ApiTools): void {
     of({ permission, level: "write" }, route);
 
   api.get(at, reads("metadata", repository.show));
+  api.patch(at, of(undefined, repository.update));
   api.get(`${at}/branches`, reads("contents", refs.listBranches));
   api.get(`${at}/branches/:branch{.+}`, reads("contents", refs.showBranch));
   api.get(`${at}/git/ref/:ref{.+}`, reads("contents", refs.showRef));
@@ -85,12 +86,12 @@ function addRepositoryRoutes(api: Hono<ApiEnv>, tools: ApiTools): void {
   api.patch(`${at}/check-runs/:id`, writes("checks", checks.update));
 
   /** See the repository first: who may not see it learns nothing else. */
-  function of(need: Need, route: RepositoryRoute): Route {
+  function of(need: Need | undefined, route: RepositoryRoute): Route {
     return (context) => {
       const caller = context.get("caller");
       const { owner = "", repo = "" } = context.req.param();
       const found = findVisible(caller, tools.users, tools.repositories, owner, repo);
-      requirePermission(caller, need);
+      if (need !== undefined) requirePermission(caller, need);
       return route(context, found);
     };
   }

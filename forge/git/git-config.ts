@@ -22,7 +22,8 @@ export function gitConfig(
     // Hostile trees (".git" entries, broken .gitmodules) stay out; old harmless faults are let in, as on GitHub.
     "receive.fsckObjects": "true",
     "receive.fsck.zeroPaddedFilemode": "ignore",
-    "receive.fsck.missingSpaceBeforeDate": "ignore",
+    "receive.fsck.missingSpaceBeforeEmail": "ignore",
+    "receive.fsck.missingEmail": "ignore",
     "receive.fsck.badTimezone": "ignore",
     "transfer.advertiseSID": "false",
     // The pipeline fetches a commit by its id, also when a force-push has replaced it meanwhile.

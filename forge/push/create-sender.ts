@@ -35,6 +35,8 @@ export type Sender = {
 
 /** Deliveries under way at once; the receiver answers in milliseconds. */
 const CONCURRENCY = 4;
+/** What is under way when the forge closes may still be answered; else it is sent again later. */
+const GRACE_MS = 2_000;
 const ANSWER_LIMIT = 2_000;
 
 export function createSender(tools: SenderTools): Sender {
@@ -44,6 +46,7 @@ export function createSender(tools: SenderTools): Sender {
   /** By repository and ref: one delivery of a ref at a time keeps its pushes in order when all is well. */
   const busy = new Map<string, Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
 
   return {
     wake,
@@ -52,14 +55,16 @@ export function createSender(tools: SenderTools): Sender {
       return () => attempts.off(String(id), changed);
     },
     async close() {
-      stopping.abort();
+      closed = true;
       clearTimeout(timer);
+      const cut = setTimeout(() => stopping.abort(), GRACE_MS);
       await Promise.all(busy.values());
+      clearTimeout(cut);
     },
   };
 
   function wake(): void {
-    if (stopping.signal.aborted) return;
+    if (closed) return;
     clearTimeout(timer);
     for (const delivery of deliveries.listDue(CONCURRENCY * 4)) {
       if (busy.size < CONCURRENCY && !busy.has(refOf(delivery))) start(delivery);

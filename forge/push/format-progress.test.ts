@@ -130,17 +130,20 @@ const TABLE: readonly {
   },
   {
     title: "a build that a newer commit overtook",
-    events: [{ type: "ended", state: "superseded", reason: "by 2b3c4d5", ms: 9, urls: [] }],
-    lines: ["superseded: by 2b3c4d5"],
+    events: [
+      { type: "ended", state: "superseded", reason: "superseded by 2b3c4d5", ms: 9, urls: [] },
+    ],
+    lines: ["superseded by 2b3c4d5; what that push brings is built instead"],
   },
   {
     title: "a build somebody stopped",
     events: [
       { type: "waiting", reason: "another build of main is running" },
+      { type: "waiting", reason: "another build of main is running" },
       { type: "ended", state: "cancelled", reason: "by hand", ms: 9, urls: [] },
     ],
     lines: [
-      "waiting: another build of main is running",
+      "another build of main is running",
       "cancelled: by hand; what was live before stays live",
     ],
   },

@@ -5,6 +5,8 @@ import { plainText } from "./plain-text.ts";
 /** What was told so far about one build; it decides how the next event reads. */
 export type ProgressState = {
   readonly fetchedMs?: number;
+  /** What the build was last said to wait for; saying it again tells nothing. */
+  readonly waitingFor?: string;
   readonly functions: Readonly<Record<string, FunctionProgress>>;
 };
 
@@ -34,7 +36,10 @@ export function formatProgress(state: ProgressState, event: BuildEvent): Told {
     case "planned":
       return tellPlan(state, event);
     case "waiting":
-      return { state, lines: [`waiting: ${plainText(event.reason)}`] };
+      return {
+        state: { ...state, waitingFor: event.reason },
+        lines: event.reason === state.waitingFor ? [] : [plainText(event.reason)],
+      };
     case "log":
       return { state: remember(state, event.name, { log: addLog(state, event) }), lines: [] };
     case "function":
@@ -136,12 +141,16 @@ function tellEnd(state: ProgressState, event: EndedEvent): string[] {
         "What was live before stays live; push a fix.",
       ];
     case "superseded":
-      return [`superseded: ${reason}`];
+      return [`${startWith("superseded", reason)}; what that push brings is built instead`];
     case "cancelled":
-      return [`cancelled: ${reason}; what was live before stays live`];
+      return [`${startWith("cancelled", reason)}; what was live before stays live`];
     case "skipped":
       return [`not built: ${reason}`];
   }
+}
+
+function startWith(word: string, reason: string): string {
+  return reason.startsWith(word) ? reason : `${word}: ${reason}`;
 }
 
 /** Both addresses of each function in columns. */
