@@ -35,7 +35,7 @@ export function createInvoker(gatewayUrl: string, payloadKey: PayloadKey): Invok
       const response = await agent.request({
         origin,
         path,
-        method: "POST",
+        method: call.method,
         headers: Object.fromEntries(headersOf(call, path, body, payloadKey)),
         body,
         signal,
@@ -66,7 +66,7 @@ function headersOf(call: StoredCall, path: string, body: Buffer, key: PayloadKey
   if (queueOf(call.namespace) === "invocations") return headers;
   headers.set("x-owner-id", call.ownerId);
   headers.set("x-content-key", contentKeyOf(body));
-  headers.set("x-cloud-signature", signCall({ method: "POST", path, headers }, key));
+  headers.set("x-cloud-signature", signCall({ method: call.method, path, headers }, key));
   return headers;
 }
 

@@ -91,7 +91,7 @@ async function runAttempt(
     throw new UnrecoverableError(outcome.reason);
   }
   log.info("call-done");
-  return await settle(job, call, { status, durationMs });
+  return await settle(job, call, { status, durationMs }, log);
 }
 
 async function attempt(
@@ -121,7 +121,18 @@ function newsOf(met: Answer | Unreached): Omit<CallbackNews, "durationMs"> {
   return met.reached ? met : { status: 503, contentType: undefined, body: Buffer.alloc(0) };
 }
 
-async function settle(job: CallJob, call: StoredCall, settled: Settled): Promise<Settled> {
-  if (call.bytes > FORGET_ABOVE_BYTES) await job.updateData({ ...call, body: "", settled });
+async function settle(
+  job: CallJob,
+  call: StoredCall,
+  settled: Settled,
+  log: Log,
+): Promise<Settled> {
+  if (call.bytes <= FORGET_ABOVE_BYTES) return settled;
+  try {
+    await job.updateData({ ...call, body: "", settled });
+  } catch (error) {
+    // The call is done all the same; its body goes when the job does.
+    log.warn("call-body-kept", { error: describe(error) });
+  }
   return settled;
 }

@@ -14,6 +14,8 @@ const DONE_LIMIT = 10_000;
 const DEAD_LIMIT = 1_000;
 /** How soon a worker asks a store again that is away. */
 const STORE_RETRY_MS = 250;
+/** Nobody takes calls over on a store of our own: locks only need to outlast a busy moment. */
+const OWN_LOCK_MS = 60_000;
 /** More often than anything happens, and still a Postgres integer. */
 const NEVER = 1_000_000_000;
 /** BullMQ's word for "whoever holds the lock". */
@@ -44,7 +46,7 @@ export async function startWorker(tools: WorkerTools): Promise<JobWorker> {
     began: backlog.turns.begin,
     log,
   });
-  const worker = backend.openWorker(name, processCall, workerOptions(name, settings));
+  const worker = backend.openWorker(name, processCall, workerOptions(name, backend, settings));
   worker.on("error", (error) => log.warn("queue-worker-failed", { error: describe(error) }));
   worker.on("stalled", (job) => log.warn("call-lost", { job, next: "it runs again" }));
   worker.on("drained", backlog.turns.reset);
@@ -61,10 +63,10 @@ async function putBackLost(jobs: JobQueue, log: Log): Promise<void> {
   }
 }
 
-function workerOptions(name: QueueName, settings: QueueSettings) {
+function workerOptions(name: QueueName, { exclusive }: Backend, settings: QueueSettings) {
   return {
     concurrency: settings[name].concurrency,
-    lockDuration: settings.lockMs,
+    lockDuration: exclusive ? OWN_LOCK_MS : settings.lockMs,
     stalledInterval: settings.stalledCheckMs,
     // A worker that dies is not the call's fault: it never counts against the call.
     maxStalledCount: NEVER,

@@ -58,8 +58,8 @@ export function createSessionPool(options: SessionOptions): SessionPool {
   }
 
   async function ask(text: string, params: readonly unknown[] = []): Promise<PgQueryResult> {
-    const client = await connected();
     try {
+      const client = await connected();
       return await client.query(text, [...params]);
     } catch (error) {
       if (error instanceof Error && error.message === "Query read timeout") options.stuck();
