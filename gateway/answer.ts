@@ -32,6 +32,16 @@ export function answerCall(call: Call, status: number, text: string): void {
   });
 }
 
+/** 404, the same bytes whether the function never was or is not the caller's to see. */
+export function answerNoSuchFunction(call: Call, service: string): void {
+  answerCall(call, 404, `No such function: ${service}.\n`);
+}
+
+/** 503 while nothing is known of any function, so that no retrying worker takes it for a 404. */
+export function answerNotLoaded(call: Call): void {
+  answerCall(call, 503, "The functions are not known yet; try again in a moment.\n");
+}
+
 export function answerJson(response: ServerResponse, status: number, value: unknown): void {
   if (response.headersSent || response.destroyed) return;
   const body = Buffer.from(JSON.stringify(value));

@@ -38,8 +38,12 @@ export class EndpointTable {
     return this.#entries.get(service);
   }
 
+  /** Whether the provider was heard once; until then a function that is not found may well exist. */
+  isLoaded = false;
+
   /** The whole truth: what is not listed is gone. */
   replace(all: readonly KnownEndpoints[]): void {
+    this.isLoaded = true;
     const listed = new Set(all.map(keyOf));
     for (const entry of new Set(this.#entries.values())) {
       if (!listed.has(keyOf(entry))) this.remove(entry);

@@ -1,7 +1,7 @@
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { SYSTEM_FUNCTIONS, SYSTEM_NAMESPACE } from "#sdk/names.ts";
-import { answerCall, answerText } from "./answer.ts";
+import { answerNoSuchFunction, answerNotLoaded, answerText } from "./answer.ts";
 import type { BasicAuth } from "./basic-auth.ts";
 import type { Call } from "./call.ts";
 import type { Config } from "./config.ts";
@@ -78,7 +78,7 @@ export function createFollowRoute(tools: FollowTools): FollowRoute {
   function callSystemFunction(call: Call, service: string, path: string): void {
     const name = SYSTEM_FUNCTIONS.find((one) => `${one}.${SYSTEM_NAMESPACE}` === service);
     if (name === undefined || !isInternal(call)) {
-      answerCall(call, 404, `No such function: ${service}.\n`);
+      answerNoSuchFunction(call, service);
       return;
     }
     pass(
@@ -90,10 +90,12 @@ export function createFollowRoute(tools: FollowTools): FollowRoute {
   }
 
   function queue(call: Call, service: string, isSystem: boolean): void {
-    if (isSystem ? isInternal(call) : table.find(service) !== undefined) {
+    if (!isSystem && !table.isLoaded) {
+      answerNotLoaded(call);
+    } else if (isSystem ? isInternal(call) : table.find(service) !== undefined) {
       pass(call, rooms.queue, config.maxBodyBytes);
     } else {
-      answerCall(call, 404, `No such function: ${service}.\n`);
+      answerNoSuchFunction(call, service);
     }
   }
 

@@ -2,7 +2,7 @@ import { type Duplex, Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { describe, errorCode, HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import { answerCall, linger } from "./answer.ts";
+import { answerCall, answerNoSuchFunction, answerNotLoaded, linger } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { EndpointTable, FunctionEntry } from "./endpoint-table.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
@@ -41,11 +41,15 @@ export type Invocable = {
  */
 export function invoke(call: Call, wanted: Invocable, tools: InvokeTools, upgrade?: Buffer): void {
   const entry = tools.table.find(wanted.service);
+  if (!tools.table.isLoaded) {
+    answerNotLoaded(call);
+    return;
+  }
   // A function name can be read two ways (`a-b` + `c`, `a` + `b-c`); its owner's host is the only one that serves it.
   const isElsewhere =
     wanted.owner !== undefined && entry?.owner !== undefined && entry.owner !== wanted.owner;
   if (entry === undefined || isElsewhere) {
-    answerCall(call, 404, noSuchFunction(wanted.service));
+    answerNoSuchFunction(call, wanted.service);
     return;
   }
   new Invocation(call, wanted, entry, tools, upgrade).start();
@@ -189,7 +193,7 @@ class Invocation implements ExchangeOwner {
 
   #again(): void {
     if (this.#tools.table.find(this.#wanted.service) !== this.#entry) {
-      this.#answer(404, noSuchFunction(this.#wanted.service));
+      if (!this.#isOver) answerNoSuchFunction(this.#call, this.#wanted.service);
       return;
     }
     this.#tried = undefined;
@@ -230,10 +234,6 @@ class Invocation implements ExchangeOwner {
     if (this.#body instanceof Readable) this.#body.destroy();
     this.#entry.counters.end(status, (performance.now() - this.#startedAt) / 1_000);
   }
-}
-
-function noSuchFunction(service: string): string {
-  return `No such function: ${service}.\n`;
 }
 
 function nothing(): void {}

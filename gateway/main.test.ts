@@ -47,15 +47,17 @@ async function listening(child: ChildProcess): Promise<string> {
     : "";
 }
 
-test("the process tells its parent where it listens, says nothing on stdout and stops on SIGTERM", async (t) => {
+test("the process tells its parent where it listens, knows no function yet, says nothing on stdout and stops on SIGTERM", async (t) => {
   const { child, output, log } = await startMain(t);
 
   const url = await listening(child);
   const response = await fetch(`${url}/ready`);
+  const unknown = await fetch(`${url}/function/cart`);
+  const queued = await fetch(`${url}/async-function/cart`, { method: "POST" });
   const exited = once(child, "exit");
   child.kill("SIGTERM");
 
-  t.is(response.status, 503);
+  t.deepEqual([response.status, unknown.status, queued.status], [503, 503, 503]);
   t.deepEqual(await exited, [0, null]);
   t.is(output(), "");
   t.false(log().includes("-value"), "a secret is in the log");

@@ -7,7 +7,7 @@ import { readLines } from "./read-lines.ts";
 import type { Room } from "./rooms.ts";
 
 const FIRST_BACKOFF_MS = 50;
-const LONGEST_BACKOFF_MS = 2_000;
+const LONGEST_BACKOFF_MS = 500;
 
 export type WatchTools = {
   readonly table: EndpointTable;
