@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Env } from "#sdk/env.ts";
 
 /** What of the platform's environment package installers get; no secret is among these. */
@@ -25,8 +26,9 @@ export function toolEnvironment(env: Env, work: string): Readonly<Record<string,
     ...Object.fromEntries(passed),
     HOME: work,
     TMPDIR: work,
-    npm_config_userconfig: "/dev/null",
-    npm_config_globalconfig: "/dev/null",
+    // Neither is there: npm reads the project's .npmrc alone.
+    npm_config_userconfig: join(work, "npmrc-of-user"),
+    npm_config_globalconfig: join(work, "npmrc-of-machine"),
     // No repository of this machine, no configuration of its users, no question to anyone.
     GIT_ALLOW_PROTOCOL: "https",
     GIT_CONFIG_NOSYSTEM: "1",

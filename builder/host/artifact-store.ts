@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "#sdk/durable-file.ts";
 import { errorCode } from "#sdk/errors.ts";
@@ -82,17 +82,24 @@ async function touch(home: string): Promise<boolean> {
 
 /** Content first, names after, so that the rename shows only what is on disk. */
 async function syncTree({ files, folders }: MeasuredTree): Promise<void> {
-  await mapAtMost(SYNCED_AT_ONCE, files, syncFile);
-  await mapAtMost(SYNCED_AT_ONCE, folders, syncFolder);
+  await mapAtMost(SYNCED_AT_ONCE, files, settleFile);
+  await mapAtMost(SYNCED_AT_ONCE, folders, settleFolder);
 }
 
-async function syncFile(path: string): Promise<void> {
+/** Modes are the digest's, whatever the umask: replicas run as other users. */
+async function settleFile({ path, mode }: MeasuredTree["files"][number]): Promise<void> {
   const file = await open(path, "r");
   try {
-    await file.datasync();
+    await file.chmod(mode);
+    await file.sync();
   } finally {
     await file.close();
   }
+}
+
+async function settleFolder(path: string): Promise<void> {
+  await chmod(path, 0o755);
+  await syncFolder(path);
 }
 
 /** False when another build of the same content was faster. */

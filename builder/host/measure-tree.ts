@@ -8,8 +8,8 @@ export type MeasuredTree = {
   /** 64 hex digits over sorted (path, mode, content). */
   readonly hex: string;
   readonly sizeBytes: number;
-  /** Absolute, without links. */
-  readonly files: readonly string[];
+  /** Without links; `path` is absolute, `mode` what the digest says of it. */
+  readonly files: readonly { readonly path: string; readonly mode: 0o644 | 0o755 }[];
   /** Absolute, the tree itself first. */
   readonly folders: readonly string[];
 };
@@ -18,7 +18,8 @@ type Leaf = {
   readonly path: string;
   readonly line: string;
   readonly size: number;
-  readonly link: boolean;
+  /** Links have none. */
+  readonly mode?: 0o644 | 0o755;
 };
 
 const STREAMED_BYTES = 4 * 1024 * 1024;
@@ -44,7 +45,7 @@ export async function measureTree(folder: string, maxBytes: number): Promise<Mea
   const folders = entries
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name));
-  const files = leaves.filter(({ link }) => !link).map(({ path }) => path);
+  const files = leaves.flatMap(({ path, mode }) => (mode === undefined ? [] : [{ path, mode }]));
   return { hex, sizeBytes, files, folders: [folder, ...folders] };
 }
 
@@ -55,12 +56,12 @@ async function measureLeaf(folder: string, path: string): Promise<Leaf> {
     const target = await readlink(path);
     if (!resolve(dirname(path), target).startsWith(folder + sep))
       throw new HttpError(422, "bad-link", `${name} links to ${target}, outside the function.`);
-    return { path, line: `link ${target}\0${name}\0`, size: 0, link: true };
+    return { path, line: `link ${target}\0${name}\0`, size: 0 };
   }
   if (!found.isFile()) throw new HttpError(422, "bad-file", `${name} is no file, folder or link.`);
-  const mode = found.mode & 0o111 ? "755" : "644";
+  const mode = found.mode & 0o111 ? 0o755 : 0o644;
   const content = await digestFile(path, found.size);
-  return { path, line: `${mode} ${content}\0${name}\0`, size: found.size, link: false };
+  return { path, line: `${mode.toString(8)} ${content}\0${name}\0`, size: found.size, mode };
 }
 
 async function digestFile(path: string, size: number): Promise<string> {

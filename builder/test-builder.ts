@@ -1,0 +1,151 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { pack } from "tar-stream";
+import { answerRequests } from "#sdk/answer.ts";
+import { type PayloadKey, signCall } from "#sdk/internal-signature.ts";
+import { silentLog } from "#sdk/log.ts";
+import type { BuildLine } from "#sdk/messages.ts";
+import { type Builder, createBuilder } from "./builder.ts";
+import type { BuilderSettings } from "./settings.ts";
+
+type Context = { teardown(run: () => Promise<void>): void };
+export type Entries = Readonly<Record<string, string>>;
+
+export const KEY: PayloadKey = { id: "test", secret: "payload-secret" };
+export const OWNER = "github:1";
+export const HANDLER = "module.exports = async () => 'hello';";
+
+export type TestBuilder = {
+  readonly builder: Builder;
+  readonly dataFolder: string;
+  /** The builder as it is served: what it throws is an answer. */
+  readonly answer: (request: Request) => Promise<Response>;
+  /** Send a signed build and read its lines. */
+  build(tar: Uint8Array<ArrayBuffer>, options?: SendOptions): Promise<BuildLine[]>;
+  /** Names in the artefact store and in the work folder. */
+  left(): Promise<{ readonly artifacts: string[]; readonly work: string[] }>;
+};
+
+export type SendOptions = { readonly owner?: string; readonly signal?: AbortSignal };
+
+/** A builder on a data folder of its own. */
+export async function startBuilder(
+  t: Context,
+  settings: Partial<BuilderSettings> = {},
+): Promise<TestBuilder> {
+  const dataFolder = await mkdtemp(join(tmpdir(), "ofc-builder-"));
+  // biome-ignore lint/style/noProcessEnv: npm of this machine is what runs
+  const env = process.env;
+  const builder = createBuilder({ dataFolder, keys: [KEY], env, settings, log: silentLog });
+  t.teardown(async () => {
+    await builder.close();
+    await rm(dataFolder, { recursive: true, force: true });
+  });
+  const answer = answerRequests(builder.handler, silentLog);
+  return {
+    builder,
+    dataFolder,
+    answer,
+    async build(tar, options) {
+      const response = await answer(signedRequest(tar, options));
+      return parseLines(await response.text());
+    },
+    left: async () => ({
+      artifacts: await list(join(dataFolder, "artifacts")),
+      work: await list(join(dataFolder, "builder", "work")),
+    }),
+  };
+}
+
+/** POST /build with an internal signature, asking for lines. */
+export function signedRequest(
+  body: Uint8Array<ArrayBuffer>,
+  { owner = OWNER, signal }: SendOptions = {},
+): Request {
+  return new Request("http://builder/build", {
+    method: "POST",
+    headers: signedHeaders(owner),
+    body,
+    ...(signal ? { signal } : {}),
+  });
+}
+
+export function signedHeaders(owner = OWNER): Headers {
+  const headers = new Headers({
+    accept: "application/x-ndjson",
+    "x-content-key": "v1:key",
+    "x-owner-id": owner,
+  });
+  headers.set("x-cloud-signature", signCall({ method: "POST", path: "/build", headers }, KEY));
+  return headers;
+}
+
+/** A build of a node24 handler with these files in its folder. */
+export function packHandler(files: Entries, config: object = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const entries = Object.entries(files).map(([name, text]) => [`context/function/${name}`, text]);
+  return packTar({ ...Object.fromEntries(entries), ...configEntry(config) });
+}
+
+export function configEntry(config: object = {}): Entries {
+  const whole = {
+    v: 1,
+    image: "local/alice/shop/cart:1",
+    lang: "node24",
+    ownerId: OWNER,
+    ...config,
+  };
+  return { "com.openfaas.docker.config": JSON.stringify(whole) };
+}
+
+export async function packTar(entries: Entries): Promise<Uint8Array<ArrayBuffer>> {
+  const tar = pack();
+  for (const [name, text] of Object.entries(entries)) tar.entry({ name }, text);
+  tar.finalize();
+  return collect(tar);
+}
+
+export async function collect(tar: AsyncIterable<unknown>): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of tar) if (chunk instanceof Uint8Array) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+export function parseLines(text: string): BuildLine[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+}
+
+/** Paths below an artefact's root, sorted. */
+export async function filesOf(builder: TestBuilder, digest = ""): Promise<string[]> {
+  const root = join(builder.dataFolder, "artifacts", digest.replace("sha256:", ""), "root");
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .sort();
+}
+
+export async function readManifest(builder: TestBuilder, digest = ""): Promise<unknown> {
+  const home = join(builder.dataFolder, "artifacts", digest.replace("sha256:", ""));
+  return JSON.parse(await readFile(join(home, "artifact.json"), "utf8"));
+}
+
+/** Try every 20 ms until it holds; rejects after `limitMs`. */
+export async function poll(
+  holds: () => boolean | Promise<boolean>,
+  limitMs = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`still not so after ${limitMs} ms: ${holds}`);
+    await wait(20);
+  }
+}
+
+async function list(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
