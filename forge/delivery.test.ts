@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import test from "ava";
 import type { BuildEvent } from "#sdk/messages.ts";
 import { runGit, setUpForge } from "./test-helpers/set-up-forge.ts";
@@ -150,4 +151,33 @@ test("refs that moved while the platform was down are announced when it starts, 
     ["refs/heads/new", true, false],
     ["refs/heads/old", false, true],
   ]);
+});
+
+test("a push whose hook did not run is announced all the same", async (t) => {
+  const forge = await setUpForge(t);
+  const tree = await forge.workTree();
+  await rm(`${forge.folder}/data/git/hooks/post-receive`);
+
+  const pushed = await forge.git(["push", forge.pushUrl("alice", "shop"), "main"], tree);
+
+  t.is(pushed.code, 0, pushed.output);
+  t.is((await forge.webhooks(1))[0]?.push.ref, "refs/heads/main");
+});
+
+test("a push beyond the webhook limit tells the default branch first and leaves the rest out", async (t) => {
+  const forge = await setUpForge(t, { env: { forge_max_webhooks_per_push: "1" } });
+  const tree = await forge.workTree();
+  await forge.git(["tag", "v1"], tree);
+
+  await forge.git(
+    ["push", forge.pushUrl("alice", "shop"), "v1", "main:refs/heads/a", "main"],
+    tree,
+  );
+  await forge.close();
+  await (await forge.open()).start();
+
+  t.deepEqual(
+    (await forge.webhooks(1)).map(({ push }) => push.ref),
+    ["refs/heads/main"],
+  );
 });
