@@ -269,6 +269,22 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
   );
 
   check(
+    "a version that dies and cannot start again gives way to the one before",
+    async (t, { engine, image }) => {
+      await engine.createSecret({ name: "mode", value: Buffer.from("well") });
+      await engine.deploy(released(image, "good", 1, "good"));
+      const fragile = { behaviour_file: "/var/openfaas/secrets/mode" };
+      await engine.deploy({ ...released(image, "bad", 2, "bad", fragile), secrets: ["mode"] });
+
+      await engine.updateSecret({ name: "mode", value: Buffer.from("exit") });
+      await call(engine, "fn", "/exit?code=1").catch(() => "");
+
+      const version = () => call(engine, "fn").catch(() => "");
+      t.is(await eventually(version, "good", 8_000), "good");
+    },
+  );
+
+  check(
     "requests in flight are finished by the version that took them",
     async (t, { engine, image }) => {
       await engine.deploy(released(image, "old", 1, "old"));

@@ -70,7 +70,7 @@ export function createManagedFunction(
   const { settings, records } = tools;
   const log = tools.log.with({ function: name });
   const inTurn = createTurns(1);
-  const retiring = new Set<Promise<void>>();
+  const retiring = new Set<Version>();
   let record = recorded;
   let current: Version | undefined;
   let candidate: Candidate | undefined;
@@ -140,7 +140,7 @@ export function createManagedFunction(
 
   /** Start a version beside the one that serves; a newer one takes the place of one still starting. */
   function begin(release: Release, previous?: "forget"): Candidate {
-    void candidate?.version.kill();
+    if (candidate !== undefined) retire(candidate.version, (version) => version.kill());
     const version = createVersion(release);
     const begun: Candidate = { version, published: switchTo(version, previous) };
     // Nobody may be waiting; the failure is in the record and the log.
@@ -165,7 +165,7 @@ export function createManagedFunction(
       } finally {
         // Also when the record could not be written: then the old version serves on.
         candidate = undefined;
-        if (current !== version) track(version.kill());
+        if (current !== version) retire(version, (failed) => failed.kill());
         publish();
       }
     });
@@ -178,10 +178,10 @@ export function createManagedFunction(
     const old = current;
     current = version;
     publishedAt = performance.now();
-    track(version.serve(mustExist().replicas));
+    settle(version.serve(mustExist().replicas));
     publish();
     log.info("release-published", facts(version.release));
-    if (old !== undefined) track(old.drain());
+    if (old !== undefined) retire(old, (version) => version.drain());
     return identify(version.release);
   }
 
@@ -194,13 +194,14 @@ export function createManagedFunction(
 
   /** Line 6: what crashes again and again right after it was published gives way to what served before. */
   async function judge(version: Version): Promise<void> {
-    const young = performance.now() - publishedAt < settings.watchMs;
-    if (closed || version !== current || candidate !== undefined || !young) return;
-    if (version.deaths() < settings.crashLimit || record?.previous === undefined) return;
+    if (closed || version !== current || candidate !== undefined) return;
+    const { count, since } = version.deathRun();
+    if (count < settings.crashLimit || since - publishedAt > settings.watchMs) return;
+    if (record?.previous === undefined) return;
     const { failed: _, ...previous } = record.previous;
     const fence = record.fence + 1;
     const next: Release = { ...previous, fence };
-    notice = `release ${version.release.release} died ${version.deaths()} times within ${settings.watchMs} ms of its start; release ${next.release} serves again`;
+    notice = `release ${version.release.release} died ${count} times in a row right after it was published; release ${next.release} serves again`;
     log.error("release-switched-back", { ...facts(next), reason: version.problem() });
     await write({ ...record, fence, next });
     begin(next, "forget");
@@ -217,8 +218,8 @@ export function createManagedFunction(
     current = undefined;
     candidate = undefined;
     tools.publish({ name, namespace: FUNCTION_NAMESPACE, endpoints: [], replicas: 0 });
-    if (serving !== undefined) track(serving.drain());
-    if (starting !== undefined) track(starting.kill());
+    if (serving !== undefined) retire(serving, (version) => version.drain());
+    if (starting !== undefined) retire(starting, (version) => version.kill());
     await tools.functionLog.remove();
     log.info("function-removed");
   }
@@ -230,16 +231,17 @@ export function createManagedFunction(
     const limits = readScaleLimits(shown.deployment, settings.maxReplicas);
     const wanted = decideScale(replicas, limits);
     if (wanted !== held.replicas) await write({ ...held, replicas: wanted });
-    if (current !== undefined) track(current.serve(wanted));
+    if (current !== undefined) settle(current.serve(wanted));
     publish();
   }
 
   async function close(drainMs: number): Promise<void> {
     closed = true;
     await inTurn(async () => {
-      const ends = [current?.drain(drainMs), candidate?.version.kill()];
+      const ends = [...retiring, current].map((version) => version?.drain(drainMs));
+      const starting = candidate?.version.kill();
       candidate = undefined;
-      await Promise.all([...ends, ...retiring]);
+      await Promise.all([...ends, starting]);
     });
   }
 
@@ -247,7 +249,7 @@ export function createManagedFunction(
     const born = life;
     const version: Version = tools.createVersion(release, {
       changed: publish,
-      died: () => void inTurn(() => judge(version)).catch(noteFailure),
+      died: () => settle(inTurn(() => judge(version))),
       isLogged: () => born === life,
     });
     return version;
@@ -279,9 +281,14 @@ export function createManagedFunction(
     return reportRecord(held, availableReplicas, notice ?? current?.problem());
   }
 
-  function track(work: Promise<void>): void {
-    const tracked = work.catch(noteFailure).finally(() => retiring.delete(tracked));
-    retiring.add(tracked);
+  /** Let a version end on its own time; `close` shortens that. */
+  function retire(version: Version, end: (version: Version) => Promise<void>): void {
+    retiring.add(version);
+    settle(end(version).finally(() => retiring.delete(version)));
+  }
+
+  function settle(work: Promise<void>): void {
+    work.catch(noteFailure);
   }
 
   function noteFailure(error: unknown): void {

@@ -52,6 +52,24 @@ test("a release that was declared when the platform stopped is published by the 
   t.deepEqual(await again.deploy(deployment), { release: "r1", fence: 1 });
 });
 
+test("closing waits no longer than asked, also for versions that drain already", async (t) => {
+  const under = await openUnderTest({ isolation: "none", drainMs: 60_000 });
+  t.teardown(under.dispose);
+  const { engine, image } = under;
+  const stubborn = { service: "fn", image, envVars: { stubborn: "true" } };
+  await engine.deploy(stubborn);
+  await engine.deploy(stubborn);
+  await engine.scale("fn", 2);
+  await eventually(() => engine.endpoints()[0]?.endpoints.length, 2);
+  await engine.scale("fn", 1);
+  const begun = performance.now();
+
+  await engine.close(400);
+
+  t.true(performance.now() - begun < 5_000);
+  t.deepEqual(await readdir(join(under.folder, "engine/processes")), []);
+});
+
 test("a failed release is not tried again by a restart", async (t) => {
   const under = await openUnderTest({ isolation: "none" });
   t.teardown(under.dispose);

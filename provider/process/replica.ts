@@ -77,7 +77,10 @@ export function startReplica(
     healthy: probe().catch(describe),
     ended,
     async refreshSecret(name, value) {
-      if (!deployment.secrets?.includes(name) || gone.signal.aborted) return;
+      if (!deployment.secrets?.includes(name)) return;
+      // One that is just starting may have read the old value already.
+      await begun.catch(() => {});
+      if (gone.signal.aborted) return;
       await writeReplicaSecret(folder, userId, name, value);
     },
     async drain(graceMs, drainMs) {
@@ -144,7 +147,7 @@ export function startReplica(
     gone.abort();
     started.killRest();
     // Output is read to its end, unless something that escaped still holds it open.
-    await Promise.race([Promise.all(outputs), sleep(1_000)]);
+    await Promise.race([Promise.all(outputs), sleep(1_000, undefined, { ref: false })]);
     return reason;
   }
 

@@ -21,6 +21,9 @@ export type VersionTools = ReplicaTools & {
 /** Why a version did not become healthy, and the last lines it printed. */
 export type StartFailure = { readonly reason: string; readonly logTail: string };
 
+/** `since` is on the clock of `performance.now()`. */
+export type DeathRun = { readonly count: number; readonly since: number };
+
 /** The replicas of one release. */
 export type Version = {
   readonly release: Release;
@@ -31,10 +34,10 @@ export type Version = {
   endpoints(): Endpoint[];
   /** Why a replica died, while one is missing or until all have lived for a while. */
   problem(): string | undefined;
-  /** How many replicas died since the version was started. */
-  deaths(): number;
+  /** Replicas that died one after another, none of them after a long life. */
+  deathRun(): DeathRun;
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
-  /** End for good: finish requests, within `drainMs` where that is shorter. */
+  /** End for good: finish requests, also those of replicas already leaving, within `drainMs`. */
   drain(drainMs?: number): Promise<void>;
   kill(): Promise<void>;
 };
@@ -47,12 +50,11 @@ const TAIL_LINES = 20;
 export function createVersion(tools: VersionTools, release: Release): Version {
   const { settings, functionLog } = tools;
   const members = new Set<Member>();
-  const leaving = new Set<Promise<void>>();
+  const leaving = new Map<Replica, Promise<void>>();
   let phase: "starting" | "serving" | "stopped" = "starting";
   let wanted = 0;
   let queued = 0;
-  let failures = 0;
-  let deaths = 0;
+  let run: DeathRun = { count: 0, since: 0 };
   let problem: string | undefined;
   let diedAt = Number.NEGATIVE_INFINITY;
   let retry: NodeJS.Timeout | undefined;
@@ -61,10 +63,11 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     release,
     async start(count) {
       const failure = await findFailure(Array.from({ length: count }, launch));
-      if (failure !== undefined || deaths === 0) return failure;
+      if (failure !== undefined || run.count === 0) return failure;
       return { reason: problem ?? "died after its probe", logTail: "" };
     },
     async serve(count) {
+      if (phase === "stopped") return;
       phase = "serving";
       wanted = count;
       await reconcile();
@@ -75,12 +78,20 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       const missing = [...members].filter(isHealthy).length < wanted;
       return lately || missing ? problem : undefined;
     },
-    deaths: () => deaths,
+    deathRun: () => run,
     async refreshSecret(name, value) {
       await Promise.all([...members].map(({ replica }) => replica.refreshSecret(name, value)));
     },
-    drain: (drainMs = tools.drainMs) => stop((member) => leave(member, drainMs)),
-    kill: () => stop(({ replica }) => replica.kill()),
+    async drain(drainMs = tools.drainMs) {
+      const cut = setTimeout(() => void killLeaving(), drainMs);
+      await stop((member) => leave(member, drainMs));
+      clearTimeout(cut);
+    },
+    async kill() {
+      const stopped = stop(({ replica }) => replica.kill());
+      await killLeaving();
+      await stopped;
+    },
   };
 
   /** Start one replica and wait for its probe. */
@@ -121,24 +132,24 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   function bury(member: Member, how: string): void {
     // One that was taken out before is meant to end.
     if (!members.delete(member)) return;
-    deaths++;
     noteDeath(member.replica.instance, how, performance.now() - (member.healthySince ?? 0));
     tools.changed();
-    if (phase === "serving") tools.died();
   }
 
   function noteDeath(instance: string, how: string, livedMs: number): void {
-    failures = livedMs > settings.watchMs ? 1 : failures + 1;
     diedAt = performance.now();
+    const goesOn = run.count > 0 && livedMs <= settings.watchMs;
+    run = goesOn ? { ...run, count: run.count + 1 } : { count: 1, since: diedAt };
     problem = `replica ${instance} ${how}`;
     if (phase !== "serving") return;
-    const delayMs = decideRestartDelay(failures, settings.restartMs, settings.restartMaxMs);
+    const delayMs = decideRestartDelay(run.count, settings.restartMs, settings.restartMaxMs);
     tools.log.warn("replica-died", { instance, reason: how, restart_ms: delayMs });
     say(instance, `[platform] ${how}; starting another in ${delayMs} ms`);
     retry ??= setTimeout(() => {
       retry = undefined;
       void reconcile();
     }, delayMs);
+    tools.died();
   }
 
   async function reconcile(): Promise<void> {
@@ -151,7 +162,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     for (const member of members)
       if (excess.includes(member.replica.instance)) {
         members.delete(member);
-        track(leave(member, tools.drainMs));
+        track(member.replica, leave(member, tools.drainMs));
       }
     if (excess.length > 0) tools.changed();
     // While a restart waits its turn, it starts what is missing.
@@ -164,8 +175,12 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     clearTimeout(retry);
     const last = [...members];
     members.clear();
-    for (const member of last) track(end(member));
-    await Promise.all(leaving);
+    for (const member of last) track(member.replica, end(member));
+    await Promise.all(leaving.values());
+  }
+
+  async function killLeaving(): Promise<void> {
+    await Promise.all([...leaving.keys()].map((replica) => replica.kill()));
   }
 
   /** One that never served has nothing to finish. */
@@ -174,9 +189,9 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     return replica.drain(Math.min(settings.graceMs, drainMs), drainMs);
   }
 
-  function track(end: Promise<void>): void {
-    leaving.add(end);
-    void end.finally(() => leaving.delete(end));
+  function track(replica: Replica, end: Promise<void>): void {
+    leaving.set(replica, end);
+    void end.finally(() => leaving.delete(replica));
   }
 
   function say(instance: string, text: string): void {

@@ -9,16 +9,20 @@ import { createServer } from "node:http";
 // biome-ignore lint/style/noProcessEnv: a function reads its own environment
 const env = process.env;
 const startedAt = Date.now();
+/** From a file where `behaviour_file` names one, so that it can change between two starts. */
+const behaviour = env.behaviour_file
+  ? attempt(() => readFileSync(env.behaviour_file, "utf8"))
+  : env.behaviour;
 
 /** `behaviour=exit` ends at once, `=deaf` never listens, `=sick` answers its health path 500, `=link` puts a link where its socket should be. */
-if (env.behaviour === "exit") {
+if (behaviour === "exit") {
   process.stderr.write("cannot start: no database\n");
   process.exit(7);
 }
 
 const paths = {
   "/_/health": (_, answer) => {
-    answer.statusCode = env.behaviour === "sick" ? 500 : 200;
+    answer.statusCode = behaviour === "sick" ? 500 : 200;
     answer.end("OK");
   },
   "/": (_, answer) => answer.end(env.version ?? ""),
@@ -61,8 +65,8 @@ const server = createServer((request, answer) => {
 });
 const option = process.argv.indexOf("--listen");
 const address = option < 0 ? 8080 : process.argv[option + 1];
-if (env.behaviour === "deaf") setInterval(() => {}, 1_000);
-else if (env.behaviour !== "link") server.listen(address);
+if (behaviour === "deaf") setInterval(() => {}, 1_000);
+else if (behaviour !== "link") server.listen(address);
 else server.listen(`${address}.real`, () => symlinkSync(`${address}.real`, address));
 process.stdout.write(`started version ${env.version ?? ""}\n`);
 
