@@ -114,6 +114,8 @@ export type BuildEvent = {
       readonly ms?: number;
       readonly reason?: string;
     }
+  /** What stack.yml asked for and does not get. */
+  | { readonly type: "note"; readonly text: string }
   | { readonly type: "log"; readonly name: string; readonly text: string }
   | {
       readonly type: "ended";

@@ -5,6 +5,7 @@ import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";
 import { createReadHead } from "#sdk/read-head.ts";
+import { createAskBack } from "../../functions/github-event/ask-back.ts";
 import { createCatchUp } from "../../functions/github-push/catch-up.ts";
 import { readConfig as readPushConfig } from "../../functions/github-push/config.ts";
 import { createQueueBuild } from "../../functions/github-push/queue-build.ts";
@@ -20,8 +21,9 @@ export type IntakeTools = {
 };
 
 /**
- * A webhook is a hint: at start and every few minutes, compare branch heads with what was accepted; at
- * start also what commits show with what the ledger says. Returns the function that stops it.
+ * A webhook is a hint: at start and every few minutes, ask back deliveries that failed and compare branch
+ * heads with what was accepted; at start also what commits show with what the ledger says. Returns the
+ * function that stops it.
  */
 export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeTools): () => void {
   const { buildBranch, urls, queueTimeoutMs } = readPushConfig(env);
@@ -35,13 +37,17 @@ export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeT
   });
   let running: Promise<unknown> = Promise.resolve();
   const timer = setInterval(next, intervalMs);
+  const askBack = createAskBack({ scm: "github", apps, ledger });
   running = attempt("status-not-corrected", () => status.correctAtBoot(log));
   next();
   return () => clearInterval(timer);
 
   /** One round after the other, however long the sources take. */
   function next(): void {
-    running = running.then(() => attempt("catch-up-failed", () => catchUp(log)));
+    running = running.then(async () => {
+      if (apps.appId("github") !== undefined) await attempt("ask-back-failed", () => askBack(log));
+      await attempt("catch-up-failed", () => catchUp(log));
+    });
   }
 
   async function attempt(failed: string, work: () => Promise<unknown>): Promise<void> {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { openLedger } from "#ledger/ledger.ts";
 import { writeDurably } from "#sdk/durable-file.ts";
 import { type Env, listSettings } from "#sdk/env.ts";
+import { describe } from "#sdk/errors.ts";
 import { createGatewayClient } from "#sdk/gateway-client.ts";
 import { createGithubApps } from "#sdk/github-app.ts";
-import { createLog } from "#sdk/log.ts";
+import { createLog, type Log } from "#sdk/log.ts";
 import { createBuilder } from "../../builder/builder.ts";
 import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
@@ -60,9 +61,7 @@ export type Platform = {
  */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const stops: Stop[] = [];
-  const close = async () => {
-    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
-  };
+  const close = () => stopAll(stops, createLog(options.writeLog));
   try {
     const parts = await startParts(options, (stop) => stops.push(stop));
     return { ...parts, close };
@@ -73,6 +72,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 }
 
 type Stop = () => Promise<void> | void;
+
+/** Last first; a part that does not stop as it should must not keep the others running. */
+async function stopAll(stops: Stop[], log: Log): Promise<void> {
+  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
+    try {
+      await stop();
+    } catch (error) {
+      log.error("part-not-stopped", { error: describe(error) });
+    }
+  }
+}
 
 async function startParts(
   options: PlatformOptions,

@@ -10,7 +10,7 @@ export type ProgressState = {
   readonly functions: Readonly<Record<string, FunctionProgress>>;
 };
 
-export type FunctionProgress = {
+type FunctionProgress = {
   readonly step: "waiting" | "building" | "starting" | "done";
   readonly parts: readonly string[];
   /** Last lines of its build log. */
@@ -40,6 +40,8 @@ export function formatProgress(state: ProgressState, event: BuildEvent): Told {
         state: { ...state, waitingFor: event.reason },
         lines: event.reason === state.waitingFor ? [] : [plainText(event.reason)],
       };
+    case "note":
+      return { state, lines: [`note: ${plainText(event.text)}`] };
     case "log":
       return { state: remember(state, event.name, { log: addLog(state, event) }), lines: [] };
     case "function":

@@ -38,7 +38,7 @@ export type SourceTools = {
 export function createOpenSource(tools: SourceTools) {
   return async (repository: Repository, owner: Owner): Promise<Source> => {
     const mirror = openMirror({
-      folder: join(tools.mirrors, ...splitId(repository.id)) + ".git",
+      folder: `${join(tools.mirrors, ...splitId(repository.id))}.git`,
       cloneUrl: tools.cloneUrlOf(repository),
       origins: tools.origins,
       credential: () => credentialOf(tools, repository),
@@ -80,7 +80,7 @@ function createSource(
             dockerfile: tools.dockerfile,
           });
           const { templates, defaults } = tools;
-          return planFunctions({
+          const plan = planFunctions({
             ...tools.plan,
             ...commitOf(build),
             stack,
@@ -90,6 +90,7 @@ function createSource(
             templates,
             defaults,
           });
+          return { plan, notes: stack.notes };
         } finally {
           blobs.close();
         }

@@ -101,8 +101,10 @@ async function planOnce(
   commit: Commit,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const plan = await source.plan(claim.build, signal);
+  const { plan, notes } = await source.plan(claim.build, signal);
   ledger.storePlan(claim, plan, plannedStatuses(commit, plan));
+  const at = Date.now();
+  for (const text of notes) ledger.addEvent(claim.build.id, { v: 1, at, type: "note", text });
   return plan;
 }
 
