@@ -76,13 +76,15 @@ for (const [name, start] of Object.entries(SERVERS)) {
     const server = await start(t, { max_inflight: "1" });
     const headers = { "content-type": "text/plain" };
 
-    const running = server.ask("/", { body: "900", headers });
+    const running = server.ask("/", { body: "900", headers, keepAlive: true });
     await poll(async () => (await server.ask("/", { body: "0", headers })).status === 429);
     server.child.kill("SIGTERM");
     await poll(async () => !(await isHealthy(server)));
 
     t.is((await running).text.trim(), "waited");
+    const answered = Date.now();
     t.is(await server.ended, 0);
+    t.true(Date.now() - answered < 5_000, "a connection kept open delays nothing");
   });
 
   test(`${name} turns unhealthy at SIGTERM and goes on serving for healthcheck_interval`, async (t) => {

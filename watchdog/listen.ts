@@ -23,10 +23,12 @@ export async function listen(server: Server, address: Config["listen"]): Promise
 export async function drain(server: Server, drainMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    // Clients keep a connection after its answer; nothing new comes on it.
+    const tidy = setInterval(() => server.closeIdleConnections(), 10);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(tidy);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }

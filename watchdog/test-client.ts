@@ -1,4 +1,4 @@
-import { request as send } from "node:http";
+import { Agent, request as send } from "node:http";
 
 export type Answer = {
   readonly status: number;
@@ -11,6 +11,8 @@ export type AskOptions = {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** Keep the connection after the answer, as a gateway does. */
+  readonly keepAlive?: boolean;
 };
 
 /** One request over a Unix socket, on a connection of its own. */
@@ -21,9 +23,10 @@ export function ask(socketPath: string, path: string, options: AskOptions = {}):
     body,
     signal,
   } = options;
+  const agent = new Agent({ keepAlive: options.keepAlive ?? false });
   return new Promise((resolve, reject) => {
     const outgoing = send(
-      { socketPath, path, method, headers: { ...headers }, ...(signal ? { signal } : {}) },
+      { socketPath, path, method, headers: { ...headers }, agent, ...(signal ? { signal } : {}) },
       async (response) => {
         try {
           let text = "";

@@ -72,6 +72,8 @@ async function serve(request, response, settings, handler) {
     const body = await readBody(request, settings);
     await invoke(handler, request, body, { response, duration });
   } catch (error) {
+    // The client left in the middle of its body.
+    if (error.code === "ECONNRESET" && !request.complete) return;
     answerFailure(response, error, duration());
   }
 }
@@ -115,7 +117,8 @@ function shutDown(server, lock, { healthcheckIntervalMs, writeTimeoutMs }) {
   lock.remove();
   setTimeout(() => {
     server.close(() => process.exit(0));
-    server.closeIdleConnections();
+    // Clients keep a connection after its answer; nothing new comes on it.
+    setInterval(() => server.closeIdleConnections(), 10).unref();
     setTimeout(() => process.exit(0), writeTimeoutMs).unref();
   }, healthcheckIntervalMs);
 }
