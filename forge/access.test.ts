@@ -1,5 +1,6 @@
+import { gzipSync } from "node:zlib";
 import test from "ava";
-import { runGit, setUpForge, type TestForge } from "./test-helpers/set-up-forge.ts";
+import { poll, runGit, setUpForge, type TestForge } from "./test-helpers/set-up-forge.ts";
 
 /** One request of a git client with Basic credentials. */
 async function ask(forge: TestForge, path: string, user?: string, password?: string) {
@@ -190,4 +191,35 @@ test("a token stands nowhere in the forge's files or log", async (t) => {
   );
   t.is(found.code, 1);
   t.false(forge.lines.join("").includes(token));
+});
+
+test("a compressed push, which no git sends, is refused", async (t) => {
+  const forge = await setUpForge(t);
+  const { token } = forge.forge.createToken("alice");
+
+  const response = await fetch(`${forge.url}/git/alice/shop.git/git-receive-pack`, {
+    method: "POST",
+    headers: {
+      authorization: `Basic ${Buffer.from(`alice:${token}`).toString("base64")}`,
+      "content-encoding": "gzip",
+    },
+    body: gzipSync("0000"),
+  });
+
+  t.is(response.status, 415);
+});
+
+test("a repository over its limit on disk takes no further push and says both sizes", async (t) => {
+  const forge = await setUpForge(t, { env: { forge_max_repository_mib: "1" } });
+  const random = Array.from({ length: 200_000 }, () => Math.random()).join("");
+  const tree = await forge.workTree({ "big.txt": random });
+  const url = forge.pushUrl("alice", "shop");
+  await forge.git(["push", url, "main"], tree);
+
+  const refused = await poll(async () => {
+    const pushed = await forge.git(["push", url, "main:refs/heads/next"], tree);
+    return pushed.code === 0 ? undefined : pushed;
+  });
+
+  t.regex(refused.output, /remote: Repository shop takes \d\.\d MiB, the limit is 1\.0 MiB\./);
 });

@@ -18,7 +18,7 @@ const Ready = z.object({ url: z.string(), token: z.string() });
 
 /** The forge of another process, on the same data folder and webhook receiver. */
 async function startVictim(forge: TestForge, webhookUrl: string) {
-  const program = join(import.meta.dirname, "test-helpers/run-forge.ts");
+  const program = new URL("./test-helpers/run-forge.ts", import.meta.url);
   const child = fork(program, [
     join(forge.folder, "data"),
     webhookUrl,

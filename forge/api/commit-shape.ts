@@ -5,7 +5,7 @@ import type { Repository } from "../store/repositories.ts";
 
 type Signature = { readonly name: string; readonly email: string; readonly date: string };
 
-export type ParsedCommit = {
+type ParsedCommit = {
   readonly tree: string;
   readonly parents: readonly string[];
   readonly author: Signature;
@@ -44,7 +44,7 @@ export function formatCommit(object: GitObject, repository: Repository, links: L
 }
 
 /** Parse the text of a commit object (gitformat: header lines, an empty line, the message). */
-export function parseCommit(text: string): ParsedCommit {
+function parseCommit(text: string): ParsedCommit {
   const end = text.indexOf("\n\n");
   const lines = (end < 0 ? text : text.slice(0, end)).split("\n");
   const values = (key: string) =>

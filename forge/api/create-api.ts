@@ -24,6 +24,14 @@ export async function createApi(tools: ApiTools): Promise<Handler> {
     context.set("caller", await authenticate(context.req.header("authorization") ?? null));
     await next();
   });
+  const { origin } = new URL(tools.links.api);
+  api.use(async (context, next) => {
+    await next();
+    // Behind the gateway the request names a socket; further pages are where the user reaches the forge.
+    const link = context.res.headers.get("link");
+    if (link !== null)
+      context.header("link", link.replaceAll(new URL(context.req.url).origin, origin));
+  });
   addAppRoutes(api, tools);
   addRepositoryRoutes(api, tools);
   api.notFound(() => notFound().toResponse());

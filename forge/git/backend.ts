@@ -13,6 +13,8 @@ export type BackendCall = {
   readonly user: string;
   /** Longest silence of the client, in milliseconds. */
   readonly idleMs: number;
+  /** Longest body of the request, in bytes. */
+  readonly limitBytes: number;
   /** Longest life of the process, in milliseconds. */
   readonly limitMs: number;
   /** Descriptor 3 of the hook: it writes the refs that moved and reads what the pusher shall see. */
@@ -102,9 +104,9 @@ function parseProtocol(header: string | null): string | null {
   return header !== null && /^version=[0-9](:[a-z0-9=-]{1,50}){0,5}$/.test(header) ? header : null;
 }
 
-/** Copy the request's body into git; a client that is silent for too long ends the transfer. */
+/** Copy the request's body into git; one that is too long, or silent for too long, ends the transfer. */
 function feed(
-  { request, idleMs }: BackendCall,
+  { request, idleMs, limitBytes }: BackendCall,
   stdin: Writable,
   end: () => void,
 ): { readonly complete: boolean } {
@@ -116,9 +118,12 @@ function feed(
 
   async function copy(): Promise<void> {
     const idle = setTimeout(end, idleMs);
+    let sizeBytes = 0;
     try {
       for await (const chunk of request.body ?? []) {
         idle.refresh();
+        sizeBytes += chunk.length;
+        if (sizeBytes > limitBytes) return end();
         if (!stdin.write(chunk)) await drained(stdin);
       }
       state.complete = true;

@@ -25,7 +25,16 @@ export type GitHandlerTools = {
 export function createGitHandler(tools: GitHandlerTools): Handler {
   const { users, repositories, installationTokens, settings } = tools;
 
-  return async function handleGit(request) {
+  return async function answerGit(request, log) {
+    const response = await handle(request);
+    if (response.status >= 400) {
+      const { pathname } = new URL(request.url);
+      log.info("git-refused", { status: response.status, path: pathname });
+    }
+    return response;
+  };
+
+  async function handle(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const caller = authenticate(request);
     if (caller === undefined) return askForToken();
@@ -35,7 +44,7 @@ export function createGitHandler(tools: GitHandlerTools): Handler {
     return service === "git-receive-pack"
       ? receive(request, path, caller)
       : upload(request, path, caller);
-  };
+  }
 
   /** An owner with a token of theirs, or the App with an installation token for reading. */
   function authenticate(request: Request): Caller | undefined {
@@ -68,6 +77,9 @@ export function createGitHandler(tools: GitHandlerTools): Handler {
 
   async function receive(request: Request, path: GitPath, caller: Caller): Promise<Response> {
     if (!isOwner(caller, path) || !caller.mayWrite) return notFound();
+    // Git never compresses a push; what it unpacks to could not be limited here.
+    if (request.headers.has("content-encoding"))
+      return refuse(415, "A push is not to be compressed; use git itself.");
     const { user } = caller;
     const known = repositories.find(user, path.name);
     if (known === undefined) return receiveFirst(request, path, user);

@@ -18,7 +18,7 @@ export type TransferTools = {
   readonly root: string;
   readonly settings: Pick<
     ForgeSettings,
-    "transferIdleMs" | "transferLimitMs" | "maxTransfersPerOwner"
+    "maxPushBytes" | "transferIdleMs" | "transferLimitMs" | "maxTransfersPerOwner"
   >;
   /** The refs moved; resolves when the pusher has seen all there is to see. */
   readonly onPushed: (
@@ -32,8 +32,8 @@ export type TransferTools = {
   readonly log: Log;
 };
 
-export type Transfer = ReturnType<typeof createTransfer>;
-
+/** What a push says about refs before its pack; git limits the pack itself. */
+const COMMANDS_BYTES = 64 * 1024 * 1024;
 /** How long transfers may go on after the forge was told to stop. */
 const DRAIN_MS = 3_000;
 
@@ -132,6 +132,7 @@ export function createTransfer(tools: TransferTools) {
       request,
       user: owner.login,
       idleMs: settings.transferIdleMs,
+      limitBytes: settings.maxPushBytes + COMMANDS_BYTES,
       limitMs: settings.transferLimitMs,
       signal: ending.signal,
       onEnd: () => {

@@ -13,7 +13,7 @@ export type Git = {
   readonly environment: Readonly<Record<string, string>>;
 };
 
-export type RunOptions = {
+type RunOptions = {
   readonly input?: string;
   /** Most bytes of output, 64 MiB unless told; more is an error. */
   readonly limitBytes?: number;

@@ -75,6 +75,7 @@ const TABLE: readonly {
     title: "a build that fails, with the end of its log and no terminal codes",
     events: [
       planned,
+      { type: "note", text: "the template is\u0007 old" },
       { type: "function", name: "cart", step: "building" },
       {
         type: "log",
@@ -86,6 +87,7 @@ const TABLE: readonly {
     ],
     lines: [
       HEAD,
+      "the template is old",
       "cart    failed while building after 1.20 s: npm ended with 1",
       "  | npm ERR! no such script",
       "  | bye",

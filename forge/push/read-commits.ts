@@ -2,7 +2,7 @@ import type { Git } from "../git/git.ts";
 import { NO_SHA } from "../git/read-refs.ts";
 import type { RefChange } from "../store/deliveries.ts";
 
-export type Person = { readonly name: string; readonly email: string };
+type Person = { readonly name: string; readonly email: string };
 
 export type Commit = {
   readonly id: string;
