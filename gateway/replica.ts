@@ -29,6 +29,8 @@ export class Replica {
       ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
       connections: limits.maxConnectionsPerReplica,
       pipelining: 1,
+      // Unless the replica says how long it keeps an idle connection; some servers hang up after two seconds.
+      keepAliveTimeout: 1_000,
       headersTimeout: limits.upstreamTimeoutMs,
       bodyTimeout: limits.upstreamTimeoutMs,
       connectTimeout: 2_000,
