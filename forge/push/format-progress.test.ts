@@ -87,7 +87,7 @@ const TABLE: readonly {
     ],
     lines: [
       HEAD,
-      "the template is old",
+      "note: the template is old",
       "cart    failed while building after 1.20 s: npm ended with 1",
       "  | npm ERR! no such script",
       "  | bye",

@@ -42,8 +42,6 @@ export function formatProgress(state: ProgressState, event: BuildEvent): Told {
       };
     case "note":
       return { state, lines: [`note: ${plainText(event.text)}`] };
-    case "note":
-      return { state, lines: [plainText(event.text)] };
     case "log":
       return { state: remember(state, event.name, { log: addLog(state, event) }), lines: [] };
     case "function":
