@@ -1,10 +1,14 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import test, { type ExecutionContext } from "ava";
+import { pack } from "tar-stream";
 import { serve } from "#sdk/serve.ts";
 import {
+  collect,
   filesOf,
   HANDLER,
   packHandler,
@@ -60,6 +64,28 @@ test("a lockfile is installed with npm ci, and a wrong one fails with npm's word
 
   t.is(lines.at(-1)?.error, "npm ci ended with exit code 1.");
   t.regex(lines.flatMap(({ log }) => log ?? []).join("\n"), /npm ci\n.*package-lock\.json/s);
+});
+
+test("a change of source alone reuses the installed packages, without npm or the registry", async (t) => {
+  const registry = await startRegistry(t);
+  const builder = await startBuilder(t);
+  const locked = { ...REMOTE, "package-lock.json": registry.lockfile };
+
+  const first = await builder.build(await packHandler(locked));
+  await registry.close();
+  const second = await builder.build(
+    await packHandler({ ...locked, "handler.js": "module.exports = async () => require('tea');" }),
+  );
+
+  t.is(first.at(-1)?.status, "success", JSON.stringify(first));
+  t.deepEqual(
+    second.flatMap(({ log }) => log ?? []),
+    ["npm ci: the same packages as before"],
+  );
+  const { digest } = second.at(-1) ?? {};
+  t.not(digest, first.at(-1)?.digest);
+  const files = await filesOf(builder, digest);
+  t.true(files.includes("function/node_modules/tea/tea.js"));
 });
 
 test("without dependencies npm is not started at all", async (t) => {
@@ -256,6 +282,26 @@ test("requirements.txt holds packages and versions, nothing that names a place",
   ])
     t.throws(() => readRequirements(bad), { message: /is not a package with a version/ }, bad);
 });
+
+/** A registry of one package, `tea`, and a lockfile that asks for it. */
+async function startRegistry(t: ExecutionContext) {
+  const tar = pack();
+  tar.entry({ name: "package/package.json" }, '{"name":"tea","version":"1.0.0","main":"tea.js"}');
+  tar.entry({ name: "package/tea.js" }, "module.exports = 'green';");
+  tar.finalize();
+  const tarball = gzipSync(await collect(tar));
+  const served = await serve(() => new Response(tarball), { port: 0, hostname: "127.0.0.1" });
+  t.teardown(() => served.close(0));
+  const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
+  const lockfile = JSON.stringify({
+    lockfileVersion: 3,
+    packages: {
+      "": { dependencies: { tea: "1.0.0" } },
+      "node_modules/tea": { version: "1.0.0", resolved: `${served.url}/tea-1.0.0.tgz`, integrity },
+    },
+  });
+  return { lockfile, close: () => served.close(0) };
+}
 
 /** Takes connections and never answers. */
 async function startHangingRegistry(t: ExecutionContext) {
