@@ -253,6 +253,11 @@ test.serial(
     const url = (name: string) =>
       `${forge.url.replace("http://", `http://x-access-token:${data.token}@`)}/git/alice/${name}.git`;
 
+    const blind = await app.octokit.request(
+      "POST /app/installations/{installation_id}/access_tokens",
+      { installation_id: 1, permissions: { statuses: "write" } },
+    );
+
     const named = await forge.git(["clone", "--quiet", url("shop"), "a"]);
     const other = await forge.git(["clone", "--quiet", url("other"), "b"]);
     const push = await forge.git(

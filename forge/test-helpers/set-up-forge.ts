@@ -22,7 +22,7 @@ export const appKey = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
 });
 
-export type Received = { readonly headers: Headers; readonly push: PushEvent };
+type Received = { readonly headers: Headers; readonly push: PushEvent };
 export type Outcome = { readonly code: number; readonly output: string };
 
 export type ForgeOptions = {
@@ -168,13 +168,13 @@ export function gitEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
-/** Ask again until there is an answer; ten seconds are enough for everything here. */
+/** Ask again until there is an answer; twenty seconds are enough even on a busy machine. */
 export async function poll<T>(ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 20_000;
   while (Date.now() < deadline) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error("Nothing came within ten seconds.");
+  throw new Error("Nothing came within twenty seconds.");
 }
