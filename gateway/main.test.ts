@@ -63,6 +63,15 @@ test("the process tells its parent where it listens, knows no function yet, says
   t.false(log().includes("-value"), "a secret is in the log");
 });
 
+test("Ctrl-C leaves the order of stopping to the parent", async (t) => {
+  const { child } = await startMain(t);
+  const url = await listening(child);
+
+  child.kill("SIGINT");
+
+  for (let round = 0; round < 5; round++) t.is((await fetch(`${url}/ready`)).status, 503);
+});
+
 test("the process ends when its parent is gone", async (t) => {
   const { child } = await startMain(t);
   await listening(child);

@@ -33,7 +33,10 @@ async function run(): Promise<void> {
     process.exit(0);
   };
   process.on("SIGTERM", () => void stop("SIGTERM"));
-  process.on("SIGINT", () => void stop("SIGINT"));
+  process.on("SIGINT", () => {
+    // A terminal's Ctrl-C reaches parent and child alike; with a parent, the order of stopping is the parent's.
+    if (process.send === undefined) void stop("SIGINT");
+  });
   // Without its parent there is nothing left to route to.
   process.on("disconnect", () => void stop("parent gone"));
 
