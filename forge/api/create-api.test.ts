@@ -265,7 +265,12 @@ test.serial(
       `${forge.folder}/a`,
     );
 
-    t.deepEqual([named.code, other.code, push.code], [0, 128, 128]);
+    const unread = await forge.git([
+      "ls-remote",
+      url("shop").replace(data.token, blind.data.token),
+    ]);
+
+    t.deepEqual([named.code, other.code, push.code, unread.code], [0, 128, 128, 128]);
   },
 );
 
