@@ -1,4 +1,4 @@
-import { HttpError } from "#sdk/errors.ts";
+import { errorCode, HttpError } from "#sdk/errors.ts";
 import type { ReleaseIdentity } from "./provider.ts";
 
 export function notFound(name: string): HttpError {
@@ -21,6 +21,17 @@ export function neverHealthy(name: string, reason: string, logTail: string): Htt
     "never-healthy",
     `Function "${name}" did not become healthy: ${reason}.`,
     logTail === "" ? {} : { cause: new Error(logTail) },
+  );
+}
+
+/** Nothing was changed: what is not durable is not done. */
+export function notRecorded(name: string, cause: unknown): HttpError {
+  const why = errorCode(cause) ?? "unknown error";
+  return new HttpError(
+    507,
+    "not-recorded",
+    `Function "${name}" could not be recorded (${why}); is the data folder's disk full?`,
+    { cause },
   );
 }
 

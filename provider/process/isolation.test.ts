@@ -87,6 +87,21 @@ for (const world of [root, ordinary]) {
   );
 }
 
+for (const world of [root, plain]) {
+  const run = world === root ? testAsRoot : test;
+  run(`${world.title}, nothing of the platform's environment reaches a function`, async (t) => {
+    const { call, mark } = await startHost(t, world, { PLATFORM_TOKEN: "secret", HOME: "/root" });
+
+    const { PATH, HOME, TMPDIR, LANG, ...rest } = JSON.parse(await call("/env"));
+
+    const own = world === root ? {} : { OPENFAAS_SECRETS: rest.OPENFAAS_SECRETS };
+    t.deepEqual(rest, { mark, ...own });
+    t.is(LANG, "C.UTF-8");
+    t.regex(PATH, /^(\/platform\/bin|\/.*\/bin):\/usr\/local\/sbin:/);
+    t.false([HOME, TMPDIR].includes("/root"));
+  });
+}
+
 testAsRoot("as root, a function has a user of its own", async (t) => {
   const { call } = await startHost(t, root);
 
@@ -146,7 +161,11 @@ type Host = {
 const hello = z.object({ isolation: z.string(), endpoint: z.string() });
 
 /** Run `engine-host.ts` in a process of its own, as the world's user. */
-async function startHost(t: ExecutionContext, world: World): Promise<Host> {
+async function startHost(
+  t: ExecutionContext,
+  world: World,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Host> {
   const folder = await mkdtemp(join(tmpdir(), "ofc-host-"));
   const mark = randomUUID();
   const image = await buildTestFunction(join(folder, "artifacts"));
@@ -155,7 +174,7 @@ async function startHost(t: ExecutionContext, world: World): Promise<Host> {
   const program = new URL("engine-host.ts", import.meta.url).pathname;
   const host = spawn(process.execPath, [program, folder, image, world.isolation, mark], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: {},
+    env,
     ...(userId === undefined ? {} : { uid: userId, gid: userId }),
   });
   t.teardown(async () => {

@@ -9,7 +9,7 @@ import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE, toSlug } from "#sdk/names.ts";
-import { closing, gaveWay, neverHealthy, notFound } from "../engine-errors.ts";
+import { closing, gaveWay, neverHealthy, notFound, notRecorded } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
@@ -256,7 +256,9 @@ export function createManagedFunction(
   }
 
   async function write(changed: FunctionRecord): Promise<void> {
-    await records.write(changed);
+    await records.write(changed).catch((error: unknown) => {
+      throw notRecorded(name, error);
+    });
     record = changed;
   }
 

@@ -1,14 +1,17 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { labels } from "#sdk/labels.ts";
 import { call } from "../engine.contract.ts";
 import { eventually } from "../test-kit.ts";
 import { buildArtifact, buildTestFunction, openOn, openUnderTest } from "./test-kit.ts";
+
+const run = promisify(execFile);
 
 for (const afterMs of [0, 13, 29, 47]) {
   test(`kill -9 ${afterMs} ms into a deploy loses no release that was acknowledged`, async (t) => {
@@ -110,6 +113,35 @@ test("a data folder whose sockets would have too long a path is refused with the
 
   await t.throwsAsync(openOn(long, { isolation: "none" }), { message: /shorter --data/ });
 });
+
+const testAsRoot = process.getuid?.() === 0 ? test : test.skip;
+
+testAsRoot(
+  "on a full disk a deploy is refused, the old version serves on, and room heals it",
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "ofc-full-"));
+    await run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]);
+    t.teardown(async () => {
+      await run("umount", ["--lazy", folder]);
+      await rm(folder, { recursive: true });
+    });
+    const image = await buildTestFunction(join(folder, "artifacts"));
+    const engine = await openOn(folder, { isolation: "none" });
+    t.teardown(() => engine.close(0));
+    const deploy = (version: string) =>
+      engine.deploy({ service: "fn", image, envVars: { version } });
+    await deploy("old");
+    await t.throwsAsync(writeFile(join(folder, "big"), Buffer.alloc(2 * 1024 * 1024)));
+
+    await t.throwsAsync(deploy("new"), { code: "not-recorded", message: /ENOSPC/ });
+    await call(engine, "fn", "/print?text=x&times=20000");
+    const during = await call(engine, "fn");
+    await rm(join(folder, "big"));
+    await deploy("healed");
+
+    t.deepEqual([during, await call(engine, "fn")], ["old", "healed"]);
+  },
+);
 
 test("a program of another language runs under the watchdog, isolated or not", async (t) => {
   for (const isolation of ["auto", "none"] as const) {
