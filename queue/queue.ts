@@ -53,7 +53,10 @@ export type Queue = {
   removeDead(callId: string): Promise<boolean>;
   /** Stop a users' call, waiting or running; false when there is none. */
   cancel(callId: string): Promise<boolean>;
-  /** Take nothing new, let running calls end for `drainMs`, put back what is left. */
+  /**
+   * Take nothing new, let running calls end for `drainMs`, put back what is left; at most 2 s later it is done.
+   * With a store that is gone BullMQ keeps a timer: end the process then.
+   */
   close(drainMs: number): Promise<void>;
 };
 

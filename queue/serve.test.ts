@@ -7,10 +7,13 @@ import { Agent, request } from "undici";
 import { answerRequests } from "#sdk/answer.ts";
 import { silentLog } from "#sdk/log.ts";
 import { serve } from "#sdk/serve.ts";
+import { startPrivateRedis } from "./backends/private-redis.ts";
+import { connectRedis } from "./backends/redis.ts";
 import { findProgram, STANDARD_PATH } from "./supervise.ts";
 import { setUp } from "./test-queue.ts";
 
-const onRedis = findProgram("redis-server", STANDARD_PATH) === undefined ? test.skip : test;
+const program = findProgram("redis-server", STANDARD_PATH);
+const onRedis = program === undefined ? test.skip : test;
 
 /** A queue chosen by itself, behind a socket as the gateway sees it. */
 async function serveQueue(t: ExecutionContext) {
@@ -57,5 +60,32 @@ onRedis(
 
     t.is(statusCode, 413);
     t.like(await body.json(), { code: "body-too-large" });
+  },
+);
+
+onRedis(
+  "a queue whose store is away answers 503 with a reason, and goes on when it is back (needs redis-server)",
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "queue-away-"));
+    t.teardown(() => rm(folder, { recursive: true, force: true }));
+    const options = { program: program ?? "", dataFolder: folder, runFolder: folder };
+    let store = await startPrivateRedis(options, silentLog);
+    t.teardown(() => store.close());
+    const { post, reaches, calls } = await setUp(t, {
+      openBackend: () => connectRedis({ socketPath: join(folder, "redis.sock") }, silentLog),
+      limits: { publishTimeoutMs: 200 },
+    });
+
+    await store.close();
+    const refused = await post("/async-function/alice-cart");
+    store = await startPrivateRedis(options, silentLog);
+    const init = { headers: { "x-call-id": "later" } };
+    const accepted = await post("/async-function/alice-cart/later", init);
+
+    t.is(refused.status, 503);
+    t.like(await refused.json(), { code: "queue-unavailable" });
+    t.is(accepted.status, 202);
+    await reaches("later", "done");
+    t.true(calls.some(({ url }) => url.endsWith("/later")));
   },
 );

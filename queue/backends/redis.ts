@@ -17,13 +17,14 @@ export async function connectRedis(
   log: Log,
   timeoutMs = 10_000,
 ): Promise<Backend> {
-  const connection = open(target);
+  const life = new AbortController();
+  const connection = open(target, life.signal);
   watch(connection, log);
   await ready(connection, timeoutMs);
-  return backendOn(connection);
+  return backendOn(connection, () => life.abort());
 }
 
-function backendOn(connection: Redis): Backend {
+function backendOn(connection: Redis, end: () => void): Backend {
   return {
     kind: "redis",
     why: "REDIS_URL is set",
@@ -31,14 +32,19 @@ function backendOn(connection: Redis): Backend {
     openQueue: (name) => quiet(new Queue<unknown>(name, { connection, prefix: PREFIX })),
     openWorker: (name, processor, options) =>
       new Worker(name, processor, { ...options, connection, prefix: PREFIX }),
-    close: async () => connection.disconnect(),
+    async close() {
+      end();
+      connection.disconnect();
+    },
   };
 }
 
-function open(target: RedisTarget): Redis {
+/** Workers copy these options for connections of their own, which must not look for a store after the end. */
+function open(target: RedisTarget, ended: AbortSignal): Redis {
   const options = {
     maxRetriesPerRequest: null,
-    retryStrategy: (times: number) => Math.min(times * RECONNECT_STEP_MS, RECONNECT_MAX_MS),
+    retryStrategy: (times: number) =>
+      ended.aborted ? null : Math.min(times * RECONNECT_STEP_MS, RECONNECT_MAX_MS),
   };
   return "url" in target
     ? new Redis(target.url, options)
