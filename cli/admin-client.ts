@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Agent, fetch, type Response } from "undici";
 import { z } from "zod";
-import { describe } from "#sdk/errors.ts";
+import { describe, errorCode } from "#sdk/errors.ts";
 
 /** What a running platform writes into its data folder, so that commands find it. */
 const RUNNING = z.object({ pid: z.number().int(), url: z.string(), socket: z.string() });
@@ -33,9 +33,9 @@ export async function connectAdmin(dataFolder: string): Promise<AdminClient> {
 
   return {
     running,
-    get: async (path, schema) => schema.parse(await (await send(path)).json()),
+    get: async (path, schema) => read(await send(path), path, schema),
     post: async (path, body, schema) =>
-      schema.parse(await (await send(path, { method: "POST", body: JSON.stringify(body) })).json()),
+      read(await send(path, { method: "POST", body: JSON.stringify(body) }), path, schema),
     async *lines(path, signal) {
       const response = await send(path, signal === undefined ? {} : { signal });
       let rest = "";
@@ -69,9 +69,24 @@ export async function connectAdmin(dataFolder: string): Promise<AdminClient> {
   }
 }
 
+async function read<T>(response: Response, path: string, schema: z.ZodType<T>): Promise<T> {
+  const answer = schema.safeParse(await response.json());
+  if (answer.success) return answer.data;
+  throw new Error(
+    `The running platform's answer to ${path} has another shape; is it of another release? Restart it.`,
+    { cause: answer.error },
+  );
+}
+
 async function findRunning(dataFolder: string): Promise<Running> {
-  const text = await readFile(runningFile(dataFolder), "utf8").catch(() => undefined);
-  const running = text === undefined ? undefined : RUNNING.safeParse(JSON.parse(text)).data;
+  const file = runningFile(dataFolder);
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return "";
+    throw new Error(`${file} cannot be read; commands run as the platform's user`, {
+      cause: error,
+    });
+  });
+  const running = RUNNING.safeParse(parseJson(text)).data;
   if (running === undefined || !isAlive(running.pid)) {
     throw new Error(
       `No platform runs on ${dataFolder}. Start one with: ./ofc up (or name its folder with --data DIR)`,
@@ -80,12 +95,21 @@ async function findRunning(dataFolder: string): Promise<Running> {
   return running;
 }
 
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not what a platform writes, so none runs.
+    return undefined;
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
     // EPERM: it lives, under another user.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return errorCode(error) === "EPERM";
   }
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { stripControls } from "./terminal.ts";
 
 const LINE = z.looseObject({ level: z.string(), event: z.string(), time: z.string() });
 const QUIET_LEVELS: ReadonlySet<string> = new Set(["trace", "debug", "info"]);
@@ -15,13 +16,23 @@ export function createLogSink(stream: NodeJS.WriteStream): (line: string) => voi
   };
 }
 
+/** `undefined` for what only programs want. */
 function toWords(line: string): string | undefined {
-  const parsed = line.startsWith("{") ? LINE.safeParse(JSON.parse(line)) : undefined;
-  if (parsed?.success !== true) return line.trimEnd();
+  const parsed = LINE.safeParse(parseJson(line));
+  if (!parsed.success) return stripControls(line.trimEnd());
   const { level, event, time, ...facts } = parsed.data;
   if (QUIET_LEVELS.has(level)) return undefined;
   const rest = Object.entries(facts).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  return `${time.slice(11, 19)} ${level} ${event} ${rest.join(" ")}`.trimEnd();
+  return stripControls(`${time.slice(11, 19)} ${level} ${event} ${rest.join(" ")}`.trimEnd());
+}
+
+/** A child that dies prints what it likes. */
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }

@@ -25,8 +25,9 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
     dim: (text) => paint("dim", text),
     good: (text) => paint("green", text),
     bad: (text) => paint("red", text),
-    table(header, rows, empty) {
-      if (rows.length === 0) return line(empty);
+    table(header, given, empty) {
+      if (given.length === 0) return line(empty);
+      const rows = given.map((row) => row.map(toCell));
       const widths = header.map((title, column) =>
         Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
       );
@@ -39,6 +40,17 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
       for (const row of rows) line(format(row));
     },
   };
+}
+
+/** A reason may hold the last lines of a stranger's log; a row is one line. */
+function toCell(text: string): string {
+  return stripControls(text).replace(/\s*[\n\t]\s*/g, " ");
+}
+
+/** Without what could move the cursor or rename the window; line ends and tabs stay. */
+export function stripControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 }
 
 /** `12s ago`, `3m ago`, `5h ago`, `2d ago`. */

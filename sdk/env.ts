@@ -1,6 +1,6 @@
 import { parseDuration } from "#sdk/duration.ts";
 
-/** Environment variables by name, as in `process.env`. */
+/** Environment variables by name, as Node gives them to a process. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** Where a value in force came from, for `ofc config`. */

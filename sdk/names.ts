@@ -46,8 +46,8 @@ export function toSlug(login: string): string {
 /** Why a slug cannot be an owner's, or `undefined` when it can. */
 export function refuseSlug(slug: string): string | undefined {
   if (!DNS_LABEL.test(slug) || slug.length > 39)
-    return `owner "${slug}" is not a DNS label of at most 39 characters`;
-  if (slug.includes("--")) return `owner "${slug}" holds "--", which is kept for versions`;
+    return `owner "${slug}": a name is at most 39 lower-case letters, digits and "-" (a DNS label)`;
+  if (slug.includes("--")) return `owner "${slug}": "--" is kept for versions`;
   if (RESERVED_SLUGS.has(slug)) return `owner "${slug}" is reserved by the platform`;
   return undefined;
 }

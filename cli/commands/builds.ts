@@ -2,7 +2,7 @@ import { z } from "zod";
 import { formatDuration } from "#sdk/duration.ts";
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
-import { formatAge, type Terminal } from "../terminal.ts";
+import { formatAge, stripControls, type Terminal } from "../terminal.ts";
 import { BUILD, BUILDS, type BuildView } from "../views.ts";
 
 const EVENTS = z.array(z.looseObject({ at: z.number(), type: z.string() }));
@@ -18,7 +18,9 @@ export async function builds(context: CommandContext): Promise<void> {
     if (options.json) return terminal.json({ ...build, events });
     printBuilds(terminal, [build]);
     for (const { at, v: _, ...event } of events)
-      terminal.line(`  +${formatDuration(at - build.acceptedAt)}  ${formatEvent(event)}`);
+      terminal.line(
+        `  +${formatDuration(at - build.acceptedAt)}  ${stripControls(formatEvent(event))}`,
+      );
     return;
   }
 

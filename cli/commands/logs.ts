@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
+import { stripControls } from "../terminal.ts";
 
 const LINE = z.object({ instance: z.string(), timestamp: z.string(), text: z.string() });
 
@@ -20,10 +21,4 @@ export async function logs(context: CommandContext): Promise<void> {
     printed += 1;
   }
   if (printed === 0 && !options.json) terminal.line(`${name} has printed nothing yet.`);
-}
-
-/** A function's output is a stranger's: nothing in it may move the cursor or rename the window. */
-function stripControls(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 }

@@ -52,7 +52,13 @@ export function createAdmin(tools: AdminTools): Handler {
   app.get("/queue", async (c) => c.json(await queue.inspect()));
   app.post("/queue/retry", async (c) => {
     const { id } = z.object({ id: z.string() }).parse(await c.req.json());
-    await queue.retryDead(id);
+    if (!(await queue.retryDead(id))) {
+      throw new HttpError(
+        404,
+        "no-such-call",
+        `There is no dead letter "${id}"; ./ofc queue lists them.`,
+      );
+    }
     return c.json({ retried: id });
   });
   app.post("/tokens", async (c) => {
@@ -66,7 +72,7 @@ export function createAdmin(tools: AdminTools): Handler {
   app.post("/remove", async (c) =>
     c.json(await removeFunctions(tools, targetOf(await c.req.json()))),
   );
-  app.get("/logs/:name", (c) =>
+  app.get("/logs/:name", async (c) =>
     streamLogs(
       tools.engine,
       c.req.param("name"),
@@ -168,7 +174,19 @@ function findOwner(ledger: Ledger, slug: string): Owner {
   return owner;
 }
 
-function streamLogs(engine: Engine, name: string, follow: boolean, signal: AbortSignal): Response {
+async function streamLogs(
+  engine: Engine,
+  name: string,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<Response> {
+  if ((await engine.status(name)) === undefined) {
+    throw new HttpError(
+      404,
+      "no-such-function",
+      `There is no function "${name}"; ./ofc status lists them by the names they are deployed under.`,
+    );
+  }
   const lines = engine.logs({ name, follow, signal });
   const body = ReadableStream.from(
     (async function* () {

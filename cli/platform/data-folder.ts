@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -95,11 +95,14 @@ async function checkFormat(path: string): Promise<boolean> {
 
 /** Somebody else could have made the folder below the shared temp folder first. */
 async function refuseForeignFolder(path: string): Promise<void> {
-  const { uid } = await stat(path);
+  // Not stat: a link would lead the chmod elsewhere.
+  const found = await lstat(path);
+  if (!found.isDirectory())
+    throw new Error(`${path} is not a folder; remove it or use a shorter --data path.`);
   const mine = process.getuid?.();
-  if (mine !== undefined && uid !== mine)
+  if (mine !== undefined && found.uid !== mine)
     throw new Error(
-      `${path} belongs to user id ${uid}, not to this one; remove it or use a shorter --data path.`,
+      `${path} belongs to user id ${found.uid}, not to this one; remove it or use a shorter --data path.`,
     );
   await chmod(path, 0o700);
 }

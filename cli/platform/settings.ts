@@ -74,7 +74,19 @@ async function readConfigFile(path: string): Promise<Record<string, string>> {
     if (errorCode(error) === "ENOENT") return "environment: {}";
     throw error;
   });
-  const parsed = CONFIG_FILE.safeParse(parse(text, { schema: "failsafe" }));
-  if (!parsed.success) throw new Error(`${path} is not usable: ${z.prettifyError(parsed.error)}`);
+  const parsed = CONFIG_FILE.safeParse(parseYaml(text, path));
+  if (!parsed.success) {
+    throw new Error(
+      `${path} is not usable; expected "environment:" with one "name: text" a line\n${z.prettifyError(parsed.error)}`,
+    );
+  }
   return parsed.data.environment;
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return parse(text, { schema: "failsafe" });
+  } catch (error) {
+    throw new Error(`${path} is not YAML`, { cause: error });
+  }
 }

@@ -15,28 +15,34 @@ export type SweeperTools = {
   readonly gateway: GatewayClient;
   readonly status: Pick<GithubStatus, "sendDue">;
   readonly log: Log;
+  readonly intervalMs?: number;
 };
 
 /**
  * Queue again, at once and every ten seconds, each build that is not terminal and not leased, and tell the
  * sources what they were not told. A doubled job finds nothing to claim, so this can only help.
  */
-export function startSweeper({ ledger, gateway, status, log }: SweeperTools): Sweeper {
+export function startSweeper(tools: SweeperTools): Sweeper {
+  const { ledger, gateway, status, log, intervalMs = SWEEP_INTERVAL_MS } = tools;
   let running = false;
-  const timer = setInterval(() => void sweep(), SWEEP_INTERVAL_MS);
+  const timer = setInterval(() => void sweep(), intervalMs);
   void sweep();
   return { stop: () => clearInterval(timer) };
 
   async function sweep(): Promise<void> {
     if (running) return;
     running = true;
+    // A queue that is down must not keep commits from being told.
+    await attempt(async () => void (await Promise.all(ledger.listUnleased().map(queueBuild))));
+    await attempt(async () => void (await status.sendDue(log)));
+    running = false;
+  }
+
+  async function attempt(work: () => Promise<void>): Promise<void> {
     try {
-      await Promise.all(ledger.listUnleased().map(queueBuild));
-      await status.sendDue(log);
+      await work();
     } catch (error) {
       log.warn("sweep-failed", { error: describe(error) });
-    } finally {
-      running = false;
     }
   }
 
