@@ -113,3 +113,19 @@ test("every room and every function has a README", async (t) => {
 
   t.deepEqual(missing, []);
 });
+
+test("the lockfile names every platform's packages and no download address", async (t) => {
+  const text = await readFile(join(project, "package-lock.json"), "utf8");
+  const { packages } = JSON.parse(text) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+
+  const missing = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => packages[`node_modules/${name}`] === undefined,
+    ),
+  );
+
+  t.deepEqual(missing, [], "npm ci refuses a lockfile without them");
+  t.notRegex(text, /"resolved":/);
+});
