@@ -56,7 +56,10 @@ export function startProcess(
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
   const channel = child.stdio[3];
-  const inner = channel instanceof Duplex ? sendEnvironment(channel, env) : () => undefined;
+  const inner =
+    channel instanceof Duplex && child.pid !== undefined
+      ? openChannel(channel, `${child.pid}\n${packEnvironment(env)}`)
+      : undefined;
 
   return {
     output: [child.stdout, child.stderr].filter((stream) => stream !== null),
@@ -70,27 +73,31 @@ export function startProcess(
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
       // What the function has started finishes under it; at the end all of it goes.
       if (!launch.enters) return killOne(signal === "SIGTERM" ? child.pid : -child.pid, signal);
-      const first = inner();
-      if (first !== undefined) killOne(first, signal);
+      inner?.kill(signal);
       // `unshare` ignores SIGTERM, and killing it takes the replica's whole world along.
       if (signal === "SIGKILL") killOne(child.pid, signal);
     },
   };
 }
 
-/** Send the environment and return what reads the inner process id, once it was reported. */
-function sendEnvironment(
-  channel: Duplex,
-  env: Readonly<Record<string, string>>,
-): () => number | undefined {
+/** Send what `sandbox/enter.sh` reads; returns a way to signal the process that it reports. */
+function openChannel(channel: Duplex, text: string): { kill(signal: NodeJS.Signals): void } {
   let reported = "";
+  let wanted: NodeJS.Signals | undefined;
   // A replica that dies early closes the channel; its exit tells the story.
   channel.on("error", () => {});
-  channel.setEncoding("utf8").on("data", (text: string) => {
-    reported += text;
+  channel.setEncoding("utf8").on("data", (chunk: string) => {
+    reported += chunk;
+    if (wanted !== undefined) kill(wanted);
   });
-  channel.end(packEnvironment(env));
-  return () => (/^\d+\n/.test(reported) ? Number.parseInt(reported, 10) : undefined);
+  channel.end(text);
+  return { kill };
+
+  function kill(signal: NodeJS.Signals): void {
+    // What was asked for before the report came is done when it comes.
+    wanted = signal;
+    if (/^\d+\n/.test(reported)) killOne(Number.parseInt(reported, 10), signal);
+  }
 }
 
 function killOne(pid: number, signal: NodeJS.Signals): void {

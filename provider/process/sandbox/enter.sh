@@ -1,13 +1,17 @@
 #!/bin/sh
 # Become the first process of a replica's own world, then start the function in it.
 #   enter.sh <new root> <user id, or - to stay> <replica folder> <artefact root> <node> <project, or -> <tmp limit> <process limit> <command…>
-# Runs with an empty environment inside fresh mount and PID namespaces. Reports its process id, as the
-# host sees it, on file descriptor 3; the function's environment arrives there (see start.sh).
+# Runs with an empty environment inside fresh mount and PID namespaces. File descriptor 3 brings a line with
+# the process id of unshare, takes this one's as the host sees it, and then brings the function's
+# environment (see start.sh).
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-read -r host_pid _ </proc/self/stat
+read -r expected_parent <&3
+read -r host_pid _ _ parent _ </proc/self/stat
 echo "$host_pid" >&3
+# From here on unshare's death is ours; one that died before that has left us to somebody else.
+[ "$parent" = "$expected_parent" ]
 
 root=$1 user=$2 replica=$3 artefact=$4 node=$5 project=$6 tmp_limit=$7 process_limit=$8
 shift 8
