@@ -15,9 +15,20 @@ export class HttpError extends Error {
 
 /** The message of an error joined with the messages of its causes, outermost first. */
 export function describe(error: unknown): string {
+  return describeUnseen(error, new Set());
+}
+
+/** A chain of causes may lead back into itself. */
+function describeUnseen(error: unknown, seen: Set<unknown>): string {
   if (!(error instanceof Error)) return String(error);
-  const message = error.message || error.name;
-  return error.cause === undefined ? message : `${message}: ${describe(error.cause)}`;
+  seen.add(error);
+  // Node connects to every address of a name at once, and fails with the failures of all.
+  const parts = error instanceof AggregateError ? error.errors : [];
+  const inner = parts.filter((part) => !seen.has(part)).map((part) => describeUnseen(part, seen));
+  const text = error.message || error.name;
+  const message = inner.length === 0 ? text : `${text} (${inner.join("; ")})`;
+  if (error.cause === undefined || seen.has(error.cause)) return message;
+  return `${message}: ${describeUnseen(error.cause, seen)}`;
 }
 
 /** The system error code of a failed call (`ENOENT`, `ECONNREFUSED` …), if it carries one. */

@@ -31,12 +31,24 @@ export function createLog(write: (line: string) => void): Log {
 /** A log that goes nowhere, for tools and tests that have nothing to say. */
 export const silentLog: Log = createLog(() => {});
 
+/** Keys of every line, which a fact of the same name would repeat. */
+const TAKEN: ReadonlySet<string> = new Set(["level", "time", "event"]);
+
 /** Facts are merged here rather than by pino's children, which would repeat a key that both have. */
 function wrap(logger: Logger, bound: Facts = {}): Log {
+  const merge = (facts?: Facts) => ({ ...bound, ...rename(facts) });
   return {
-    info: (event, facts) => logger.info({ ...bound, ...facts }, event),
-    warn: (event, facts) => logger.warn({ ...bound, ...facts }, event),
-    error: (event, facts) => logger.error({ ...bound, ...facts }, event),
-    with: (facts) => wrap(logger, { ...bound, ...facts }),
+    info: (event, facts) => logger.info(merge(facts), event),
+    warn: (event, facts) => logger.warn(merge(facts), event),
+    error: (event, facts) => logger.error(merge(facts), event),
+    with: (facts) => wrap(logger, merge(facts)),
   };
+}
+
+/** `event` becomes `event_`. */
+function rename(facts: Facts = {}): Facts {
+  if (!Object.keys(facts).some((name) => TAKEN.has(name))) return facts;
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [TAKEN.has(name) ? `${name}_` : name, value]),
+  );
 }

@@ -1,5 +1,6 @@
 import { chmod, rm } from "node:fs/promises";
 import type { Server } from "node:http";
+import type { Socket } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 
 /** A TCP port (0 picks a free one) or the path of a Unix socket, which is made 0600. */
@@ -26,8 +27,17 @@ export async function serve(
   return { url, server, close: (drainMs = 5_000) => stop(server, drainMs) };
 }
 
+/** Open connections of each server, upgraded ones included, which Node's own list leaves out. */
+const connections = new WeakMap<Server, Set<Socket>>();
+
 /** Listen and return the address as a URL; a stale Unix socket file is replaced. */
 export async function start(server: Server, listen: Listen): Promise<string> {
+  const open = new Set<Socket>();
+  connections.set(server, open);
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
   if ("socketPath" in listen) await rm(listen.socketPath, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -53,7 +63,9 @@ export async function start(server: Server, listen: Listen): Promise<string> {
 /** Stop accepting, close idle connections, and cut what is left after `drainMs`. */
 export async function stop(server: Server, drainMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    const cut = setTimeout(() => {
+      for (const socket of connections.get(server) ?? []) socket.destroy();
+    }, drainMs);
     server.close(() => {
       clearTimeout(cut);
       resolve();
