@@ -43,8 +43,9 @@ async function sources(): Promise<readonly { readonly file: string; readonly tex
 }
 
 function importsOf(file: string, text: string): string[] {
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([#.][^"]+)"/g)].map(([, specifier = ""]) =>
-    specifier.startsWith("#") ? specifier.slice(1) : normalize(join(dirname(file), specifier)),
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+|#\w+\/[^"]+)"/g)].map(
+    ([, specifier = ""]) =>
+      specifier.startsWith("#") ? specifier.slice(1) : normalize(join(dirname(file), specifier)),
   );
 }
 
@@ -85,7 +86,8 @@ test("no program is started through a shell", async (t) => {
 test("the environment is read in main.ts and nowhere else", async (t) => {
   const found = (await sources()).filter(
     ({ file, text }) =>
-      !/(^|\/)main\.ts$|\.test\.ts$|^(test|bench)\//.test(file) && /process\.env\b/.test(text),
+      !/(^|\/)main\.ts$|\.test\.ts$|^(test|bench)\/|\/test-[^/]+\.ts$/.test(file) &&
+      /process\.env\b/.test(text),
   );
 
   t.deepEqual(

@@ -68,6 +68,8 @@ async function startOnce(
 ): Promise<{ readonly process: ChildProcess; readonly url: string }> {
   const child = fork(join(project, "gateway/main.ts"), [], {
     env: { ...env },
+    // A signal to the platform's process group must not reach it: the platform stops it when its turn comes.
+    detached: true,
     execArgv: ["--disable-warning=ExperimentalWarning"],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -1,5 +1,6 @@
 import type { Env } from "#sdk/env.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
+import { RELEASE } from "./release.ts";
 import type { SocketUrls } from "./serve-room.ts";
 import type { PlatformSettings } from "./settings.ts";
 
@@ -13,6 +14,8 @@ export function gatewayEnv(
 ): Env {
   return {
     ...settings.env,
+    release: RELEASE.release,
+    git_sha: RELEASE.sha,
     port: String(port),
     root_domain: settings.rootDomain,
     secret_mount_path: secretsFolder,

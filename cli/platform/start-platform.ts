@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { openLedger } from "#ledger/ledger.ts";
 import { writeDurably } from "#sdk/durable-file.ts";
 import { type Env, listSettings } from "#sdk/env.ts";
@@ -32,6 +33,9 @@ import { createReporter } from "./report-parts.ts";
 import { serveRoom, socketUrls } from "./serve-room.ts";
 import { readSettings, withPublicUrls } from "./settings.ts";
 import { startSweeper } from "./sweeper.ts";
+
+/** Longest wait for the gateway to see the provider, in milliseconds. */
+const READY_LIMIT_MS = 15_000;
 
 export type PlatformOptions = {
   /** Folder of the launcher, with gateway_config.yml and github.yml. */
@@ -68,6 +72,18 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** The gateway has seen the provider's endpoints. */
+async function gatewayReady(url: string): Promise<void> {
+  const deadline = Date.now() + READY_LIMIT_MS;
+  for (;;) {
+    const response = await fetch(new URL("ready", url));
+    const text = await response.text();
+    if (response.ok) return;
+    if (Date.now() > deadline) throw new Error(`The gateway is not ready: ${text.trim()}`);
+    await sleep(20);
   }
 }
 
@@ -211,6 +227,7 @@ async function startParts(
   onStop(await serveRoom(sockets.forge, forge.handler, log));
 
   await engine.ready;
+  await gatewayReady(url);
   await queue.start();
   await forge.start();
   const sweeper = startSweeper({ ledger, gateway, status: functions.status, log });
