@@ -1,7 +1,10 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Replace a file so that after a crash either the old or the new content is there, never half. */
+/**
+ * Replace a file so that after a crash either the old or the new content is there, never half. A crash may
+ * leave a `*.tmp` beside it.
+ */
 export async function writeDurably(
   path: string,
   data: string | Uint8Array,
@@ -9,15 +12,24 @@ export async function writeDurably(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
-  const file = await open(temporary, "w", mode);
+  try {
+    await writeSynced(temporary, data, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeSynced(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+  const file = await open(path, "wx", mode);
   try {
     await file.writeFile(data);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 /** Make the names in a folder durable. */
