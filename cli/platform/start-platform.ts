@@ -189,6 +189,8 @@ async function startParts(
   );
   onStop(await serveRoom(sockets.functions, hostFunctions(functions.handlers), log));
 
+  // Stopped before what its callers need, after what calls through it.
+  onStop(() => gatewayChild.close(settings.drainMs));
   const queue = await part(
     "queue",
     () =>
