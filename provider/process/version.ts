@@ -22,7 +22,7 @@ export type VersionTools = ReplicaTools & {
 export type StartFailure = { readonly reason: string; readonly logTail: string };
 
 /** `since` is on the clock of `performance.now()`. */
-export type DeathRun = { readonly count: number; readonly since: number };
+type DeathRun = { readonly count: number; readonly since: number };
 
 /** The replicas of one release. */
 export type Version = {
