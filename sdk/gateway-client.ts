@@ -140,7 +140,16 @@ const refusal = z.object({ code: z.string(), message: z.string() });
 /** The answer's own code and message, or its text where it is not one of ours. */
 async function toError(response: Response, call: string): Promise<HttpError> {
   const text = (await response.text()).trim();
-  const own = text.startsWith("{") ? refusal.safeParse(JSON.parse(text)).data : undefined;
+  const own = refusal.safeParse(parseJson(text)).data;
   const message = own?.message ?? (text || `The gateway answered ${response.status} to ${call}.`);
   return new HttpError(response.status, own?.code ?? "gateway-refused", message);
+}
+
+/** `undefined` for text that is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -66,8 +66,11 @@ export async function stop(server: Server, drainMs: number): Promise<void> {
     const cut = setTimeout(() => {
       for (const socket of connections.get(server) ?? []) socket.destroy();
     }, drainMs);
+    // A connection that a client keeps becomes idle again with each answer.
+    const idle = setInterval(() => server.closeIdleConnections(), 20);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(idle);
       resolve();
     });
     server.closeIdleConnections();
