@@ -18,6 +18,7 @@ import type { PushToken } from "../git/push-folder.ts";
 import { createAdmin } from "./admin.ts";
 import { chooseEngine } from "./choose-engine.ts";
 import { openDataFolder } from "./data-folder.ts";
+import { describeQueue } from "./describe-queue.ts";
 import { followBuild } from "./follow-build.ts";
 import { hostFunctions } from "./functions-host.ts";
 import { startGateway } from "./gateway-child.ts";
@@ -204,7 +205,7 @@ async function startParts(
         settings: readQueueSettings(env).settings,
         log,
       }),
-    ({ why }) => why,
+    describeQueue,
   );
   onStop(() => queue.close(settings.drainMs));
   onStop(await serveRoom(sockets.queue, queue.handler, log));
