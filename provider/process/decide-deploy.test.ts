@@ -105,6 +105,12 @@ const cases: readonly Case[] = [
     outcome: "409 owned-by-another",
   },
   {
+    title: "an owner of the same number at another source",
+    record: serving("r", 4),
+    asked: asked("s", 5, "forge:1"),
+    outcome: "409 owned-by-another",
+  },
+  {
     title: "another owner's release",
     record: serving("r", 4),
     asked: asked("r", 4, "github:2"),
@@ -175,12 +181,14 @@ function decide(
 }
 
 function asked(release?: string, fence?: number | string, owner = "github:1"): FunctionDeployment {
+  const [scm = "", id = ""] = owner.split(":");
   return {
     service: "fn",
     image: "x",
     labels: {
-      [labels.gitOwnerId]: owner,
-      [labels.gitRepoId]: "github:9",
+      [labels.gitScm]: scm,
+      [labels.gitOwnerId]: id,
+      [labels.gitRepoId]: "9",
       ...(release === undefined ? {} : { [labels.release]: release }),
       ...(fence === undefined ? {} : { [labels.fence]: String(fence) }),
     },

@@ -1,4 +1,5 @@
 import { HttpError } from "#sdk/errors.ts";
+import { ownerIdOf, repositoryIdOf } from "#sdk/function-owner.ts";
 import { labels } from "#sdk/labels.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { notFound } from "../engine-errors.ts";
@@ -61,9 +62,9 @@ function checkPresence(
 }
 
 function checkOwner(record: FunctionRecord, deployment: FunctionDeployment): void {
-  const held = latest(record)?.deployment.labels;
-  const asked = deployment.labels;
-  const same = [labels.gitOwnerId, labels.gitRepoId].every((key) => held?.[key] === asked?.[key]);
+  const held = { labels: latest(record)?.deployment.labels ?? {} };
+  const asked = { labels: deployment.labels ?? {} };
+  const same = [ownerIdOf, repositoryIdOf].every((idOf) => idOf(held) === idOf(asked));
   if (!same) {
     throw new HttpError(
       409,
