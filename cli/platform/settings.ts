@@ -7,7 +7,17 @@ import { errorCode } from "#sdk/errors.ts";
 import { STRANGERS_SWITCH } from "./owner-policy.ts";
 
 const CONFIG_FILES = ["gateway_config.yml", "github.yml"] as const;
-const CONFIG_FILE = z.object({ environment: z.record(z.string(), z.string()) });
+/** What YAML makes of a file or a key with nothing but comments below it. */
+const nothing = (value: unknown) => value === null || value === "";
+const CONFIG_FILE = z.preprocess(
+  (file) => (nothing(file) ? { environment: {} } : file),
+  z.object({
+    environment: z.preprocess(
+      (values) => (nothing(values) ? {} : values),
+      z.record(z.string(), z.string()),
+    ),
+  }),
+);
 
 /** What only the wiring needs; every room reads its own part of `env`. */
 export type PlatformSettings = {

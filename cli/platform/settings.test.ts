@@ -1,0 +1,124 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { ConfigError, type Env } from "#sdk/env.ts";
+import { readSettings, withPublicUrls } from "./settings.ts";
+
+async function setUp(t: ExecutionContext, files: Readonly<Record<string, string>> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "settings-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return { folder, read: (environment: Env = {}) => readSettings(folder, environment) };
+}
+
+test("without files and environment every setting has its default", async (t) => {
+  const { read } = await setUp(t);
+
+  t.deepEqual(await read(), {
+    env: { github_intake: "false" },
+    rootDomain: "localhost",
+    registry: "ofc.local",
+    strangersAllowed: false,
+    githubAppId: 0,
+    githubApiUrl: "https://api.github.com/",
+    githubUrl: "https://github.com/",
+    queueBackend: "auto",
+    redisUrl: undefined,
+    leaseMs: 30_000,
+    functionBuildConcurrency: 2,
+    drainMs: 8_000,
+  });
+});
+
+test("the environment is over github.yml, which is over gateway_config.yml", async (t) => {
+  const { read } = await setUp(t, {
+    "gateway_config.yml":
+      "environment:\n  root_domain: files.example\n  build_lease: 1m\n  github_app_id: 1\n",
+    "github.yml": "environment:\n  github_app_id: 2\n  build_lease: 2m\n",
+  });
+
+  const settings = await read({ build_lease: "3m" });
+
+  t.is(settings.rootDomain, "files.example");
+  t.is(settings.githubAppId, 2);
+  t.is(settings.leaseMs, 180_000);
+  t.like(settings.env, { root_domain: "files.example", github_app_id: "2", build_lease: "3m" });
+});
+
+for (const text of ["", "# all of it\n", "environment:\n", "environment:\n  # a: b\n"]) {
+  test(`a file of ${JSON.stringify(text)} sets nothing`, async (t) => {
+    const { read } = await setUp(t, { "github.yml": text });
+
+    t.deepEqual((await read()).env, { github_intake: "false" });
+  });
+}
+
+test("a value is a text whatever YAML would make of it", async (t) => {
+  const { read } = await setUp(t, {
+    "gateway_config.yml": "environment:\n  a: 010\n  b: yes\n  c: ~\n  d: 1_000\n",
+  });
+
+  t.like((await read()).env, { a: "010", b: "yes", c: "~", d: "1_000" });
+});
+
+test("strangers from GitHub are taken in only by the switch that says what it risks", async (t) => {
+  const { read } = await setUp(t);
+
+  const settings = await read({ process_engine_runs_strangers_code: "true" });
+
+  t.true(settings.strangersAllowed);
+  t.is(settings.env.github_intake, "true");
+  t.is((await read({ github_intake: "true" })).env.github_intake, "true");
+});
+
+for (const [what, text, said] of [
+  ["that is no YAML", "environment: [", /is not YAML/],
+  ["with tabs", "environment:\n\ta: b\n", /is not YAML/],
+  ["without environment", "a: b\n", /received undefined\n.*at environment/],
+  ["with a list", "environment:\n  - a=b\n", /expected "environment:"/],
+  ["with a nested value", "environment:\n  a:\n    b: c\n", /environment\.a/],
+] as const) {
+  for (const name of ["gateway_config.yml", "github.yml"]) {
+    test(`a ${name} ${what} is refused by its path`, async (t) => {
+      const { folder, read } = await setUp(t, { [name]: text });
+
+      const error = await t.throwsAsync(read());
+
+      t.true(error?.message.startsWith(join(folder, name)), error?.message);
+      t.regex(error?.message ?? "", said);
+    });
+  }
+}
+
+test("every wrong value is named at once", async (t) => {
+  const { read } = await setUp(t);
+
+  const error = await t.throwsAsync(
+    read({ build_lease: "soon", queue_backend: "kafka", process_engine_runs_strangers_code: "si" }),
+    { instanceOf: ConfigError },
+  );
+
+  t.regex(error?.message ?? "", /process_engine_runs_strangers_code is "si"/);
+  t.regex(error?.message ?? "", /queue_backend is "kafka"/);
+  t.regex(error?.message ?? "", /build_lease is "soon"/);
+});
+
+test("public URLs follow the gateway's, unless a setting says otherwise", async (t) => {
+  const { read } = await setUp(t);
+  const settings = await read();
+  const named = await read({ gateway_public_url: "https://cloud.example.com/" });
+
+  t.like(withPublicUrls(settings, "http://127.0.0.1:8081/").env, {
+    gateway_public_url: "http://127.0.0.1:8081/",
+    gateway_pretty_url: "http://user.localhost:8081/function/",
+  });
+  t.is(
+    withPublicUrls(settings, "http://127.0.0.1/").env.gateway_pretty_url,
+    "http://user.localhost/function/",
+  );
+  t.is(
+    withPublicUrls(named, "http://127.0.0.1:8081/").env.gateway_public_url,
+    "https://cloud.example.com/",
+  );
+});
