@@ -24,7 +24,7 @@ export async function installPip(folder: string, root: string, tools: InstallToo
       file: python,
       args: [...args, ...options(tools)],
       cwd: folder,
-      env: { ...tools.env, PIP_CONFIG_FILE: "/dev/null" },
+      env: { ...tools.env, PIP_CONFIG_FILE: "/dev/null", PIP_ROOT_USER_ACTION: "ignore" },
     },
     tools.tell,
     tools.signal,
