@@ -1,7 +1,7 @@
 import type { BuildLine } from "#sdk/messages.ts";
 
 /** Characters of one log text on the wire: even fully escaped, a line stays far below faas-cli's 64 KiB. */
-export const LOG_TEXT_LIMIT = 4_096;
+const LOG_TEXT_LIMIT = 4_096;
 
 export type LineSink = {
   /** One text of the build's log; long ones are cut in pieces, all of them at `maxLogBytes`. */

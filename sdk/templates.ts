@@ -8,7 +8,7 @@ import { z } from "zod";
 /** Where this tree keeps its templates, laid out as `faas-cli template pull` expects. */
 export const TEMPLATES_FOLDER = fileURLToPath(new URL("../templates/template", import.meta.url));
 
-export type TemplateFile = {
+type TemplateFile = {
   /** Relative to the template's folder, with `/`: `function/handler.js`. */
   readonly path: string;
   /** 0o644 or 0o755. */

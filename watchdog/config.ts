@@ -1,7 +1,7 @@
 import { ConfigError, type Env, readEnv } from "#sdk/env.ts";
 
-export const MODES = ["fork", "streaming", "serializing", "http", "static"] as const;
-export type Mode = (typeof MODES)[number];
+const MODES = ["fork", "streaming", "serializing", "http", "static"] as const;
+type Mode = (typeof MODES)[number];
 
 /** How the watchdog serves, with the names and defaults of spec/openfaas-api.md section 19. */
 export type Config = {
@@ -95,7 +95,7 @@ export function readConfig(env: Env, args: readonly string[]): Config {
 }
 
 /** Split at spaces, as OpenFaaS does: no quoting, no shell. */
-export function splitCommand(text: string): string[] {
+function splitCommand(text: string): string[] {
   return text.split(" ").filter((word) => word !== "");
 }
 

@@ -4,12 +4,8 @@ const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
-// The sample handler.js stays beside a handler of another kind, so `.js` is looked for last.
-const NAMES = ["ts", "mts", "cts", "mjs", "cjs", "js"].flatMap((extension) => [
-  `handler.${extension}`,
-  `handler/index.${extension}`,
-]);
-const SEARCH = NAMES.sort((a, b) => Number(a.endsWith(".js")) - Number(b.endsWith(".js")));
+// The sample handler.js stays beside a handler of another kind, so it is looked for last.
+const SEARCH = ["ts", "mts", "cts", "mjs", "cjs", "js"].map((extension) => `handler.${extension}`);
 
 async function loadHandler(folder) {
   const name = SEARCH.find((one) => existsSync(join(folder, one)));
