@@ -232,7 +232,7 @@ test("a new branch at an old commit lists no commits and names its head", async 
   t.like(second?.push, { created: true, commits: [], head_commit: { message: "first" } });
 });
 
-test("the App fetches one commit by its id with an installation token", async (t) => {
+test("a commit that a forced push replaced is fetched by its id", async (t) => {
   const forge = await setUpForge(t);
   const tree = await forge.workTree();
   const url = forge.pushUrl("alice", "shop");
@@ -243,8 +243,11 @@ test("the App fetches one commit by its id with an installation token", async (t
   const mirror = await forge.workTree();
 
   const fetched = await runGit(["fetch", "--quiet", "--depth=1", url, old], mirror);
+  // Protocol 2 serves any commit; older clients depend on the forge's setting.
+  const older = await runGit(["-c", "protocol.version=0", "fetch", "--depth=1", url, old], tree);
 
   t.is(fetched.code, 0, fetched.output);
+  t.is(older.code, 0, older.output);
 });
 
 test("a tree that holds a .git folder is refused with git's reason", async (t) => {
