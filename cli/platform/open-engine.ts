@@ -3,12 +3,8 @@ import { openProcessEngine } from "#provider/process/open-process-engine.ts";
 import type { Engine } from "#provider/provider.ts";
 import { createProvider } from "#provider/serve.ts";
 import type { Handler } from "#sdk/answer.ts";
-import type { Log } from "#sdk/log.ts";
-import type { EngineKind } from "./choose-engine.ts";
-import type { DataFolder } from "./data-folder.ts";
-import type { PlatformSecrets } from "./platform-secrets.ts";
+import type { Foundation } from "./foundation.ts";
 import { RELEASE } from "./release.ts";
-import type { PlatformSettings } from "./settings.ts";
 
 export type OpenedEngine = {
   readonly engine: Engine;
@@ -20,13 +16,8 @@ export type OpenedEngine = {
 };
 
 /** Open the engine of this data folder; what was deployed begins to start. */
-export async function openEngine(
-  kind: EngineKind,
-  data: DataFolder,
-  settings: PlatformSettings,
-  { basicAuth }: PlatformSecrets,
-  log: Log,
-): Promise<OpenedEngine> {
+export async function openEngine(base: Foundation): Promise<OpenedEngine> {
+  const { data, settings, secrets, log } = base;
   const engine = await openProcessEngine({
     dataFolder: data.path,
     runFolder: data.run,
@@ -36,8 +27,8 @@ export async function openEngine(
   });
   return {
     engine,
-    handler: createProvider({ engine, credentials: basicAuth, version: RELEASE, log }),
+    handler: createProvider({ engine, credentials: secrets.basicAuth, version: RELEASE, log }),
     ready: engine.ready(),
-    words: `${kind}, for development and trusted code: ${engine.isolation}`,
+    words: `${base.engineKind}, for development and trusted code: ${engine.isolation}`,
   };
 }

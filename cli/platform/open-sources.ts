@@ -1,38 +1,24 @@
 import { join } from "node:path";
 import { readEnv } from "#sdk/env.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
-import type { Log } from "#sdk/log.ts";
 import { createReadHead } from "#sdk/read-head.ts";
 import { readTemplates } from "#sdk/templates.ts";
 import type { DeployDefaults } from "../../functions/git-tar/format-deployment.ts";
 import { createOpenSource } from "../../functions/git-tar/open-source.ts";
 import type { RunTools } from "../../functions/git-tar/run-build.ts";
-import type { EngineKind } from "./choose-engine.ts";
+import type { Foundation } from "./foundation.ts";
 import type { PlatformSettings } from "./settings.ts";
 
-type Options = {
-  readonly settings: PlatformSettings;
-  readonly dataFolder: string;
-  readonly gatewayUrl: string;
-  readonly apps: GithubApps;
-  readonly engine: EngineKind;
-  readonly log: Log;
-};
-
 /** How builds on this machine see repositories, with what the operator decides for every function. */
-export async function openSources({
-  settings,
-  dataFolder,
-  gatewayUrl,
-  apps,
-  engine,
-  log,
-}: Options): Promise<RunTools["openSource"]> {
+export async function openSources(
+  { settings, data, url, engineKind, log }: Foundation,
+  apps: GithubApps,
+): Promise<RunTools["openSource"]> {
   return createOpenSource({
-    mirrors: join(dataFolder, "git", "mirrors"),
-    origins: [gatewayUrl, settings.githubUrl].map((url) => new URL(url).origin),
+    mirrors: join(data.path, "git", "mirrors"),
+    origins: [url, settings.githubUrl].map((one) => new URL(one).origin),
     cloneUrlOf: ({ id, fullName, cloneUrl }) =>
-      id.startsWith("forge:") ? `${gatewayUrl}git/${fullName}.git` : cloneUrl,
+      id.startsWith("forge:") ? `${url}git/${fullName}.git` : cloneUrl,
     env: settings.env,
     apps,
     readHead: createReadHead(apps),
@@ -41,7 +27,7 @@ export async function openSources({
     dockerfile: false,
     defaults: readDefaults(settings),
     plan: {
-      engine: { kind: engine, base: process.version },
+      engine: { kind: engineKind, base: process.version },
       platform: `${process.platform}/${process.arch}`,
       registry: settings.registry,
     },

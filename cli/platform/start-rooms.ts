@@ -1,0 +1,168 @@
+import { createGithubApps, type GithubApps } from "#sdk/github-app.ts";
+import { createBuilder } from "../../builder/builder.ts";
+import type { Forge } from "../../forge/forge.ts";
+import { openForge } from "../../forge/open-forge.ts";
+import { readForgeSettings } from "../../forge/settings.ts";
+import { openQueue, type Queue } from "../../queue/queue.ts";
+import { readQueueSettings } from "../../queue/settings.ts";
+import { describeQueue } from "./describe-queue.ts";
+import { followBuild } from "./follow-build.ts";
+import type { Foundation, Stop } from "./foundation.ts";
+import { hostFunctions } from "./functions-host.ts";
+import { githubSources, webhookSources } from "./github-sources.ts";
+import { type OpenedEngine, openEngine } from "./open-engine.ts";
+import { openFunctions, type PipelineFunctions } from "./open-functions.ts";
+import { openSources } from "./open-sources.ts";
+import { guardLedger } from "./owner-policy.ts";
+import { serveRoom } from "./serve-room.ts";
+
+export type Rooms = {
+  readonly engine: OpenedEngine;
+  readonly functions: PipelineFunctions;
+  readonly queue: Queue;
+  readonly forge: Forge;
+  readonly apps: GithubApps;
+};
+
+/**
+ * Open every room side by side, each on its socket. They stop in the opposite order of this list, the
+ * gateway between what calls through it and what its callers need.
+ */
+export async function startRooms(base: Foundation, onStop: (stop: Stop) => void): Promise<Rooms> {
+  const apps = createGithubApps({ sources: githubSources(base.settings, base.url, base.secrets) });
+  const opened = await Promise.allSettled([
+    startEngine(base),
+    startBuilder(base),
+    startFunctions(base, apps),
+    startGatewayStop(base),
+    startQueue(base),
+    startForge(base),
+  ]);
+  for (const one of opened) if (one.status === "fulfilled") onStop(one.value.stop);
+
+  const [engine, builder, functions, gateway, queue, forge] = opened;
+  for (const one of [builder, gateway]) resultOf(one);
+  return {
+    engine: resultOf(engine).opened,
+    functions: resultOf(functions).opened,
+    queue: resultOf(queue).opened,
+    forge: resultOf(forge).opened,
+    apps,
+  };
+}
+
+type Opened<T> = { readonly opened: T; readonly stop: Stop };
+
+function resultOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === "rejected") throw result.reason;
+  return result.value;
+}
+
+/** Stop serving, then end what served. */
+function inTurn(...stops: readonly Stop[]): Stop {
+  return async () => {
+    for (const stop of stops) await stop();
+  };
+}
+
+async function startEngine(base: Foundation): Promise<Opened<OpenedEngine>> {
+  const { part, settings, sockets, log } = base;
+  const opened = await part(
+    "engine",
+    () => openEngine(base),
+    ({ words }) => words,
+  );
+  const unserve = await serveRoom(sockets.provider, opened.handler, log);
+  return { opened, stop: inTurn(unserve, () => opened.engine.close(settings.drainMs)) };
+}
+
+async function startBuilder(base: Foundation): Promise<Opened<unknown>> {
+  const { part, data, secrets, settings, sockets, log } = base;
+  const opened = await part(
+    "builder",
+    async () =>
+      createBuilder({
+        dataFolder: data.path,
+        keys: [secrets.payloadKey],
+        env: settings.env,
+        log,
+      }),
+    () => "host builder: templates' install steps as child processes, without lifecycle scripts",
+  );
+  const unserve = await serveRoom(sockets.builder, opened.handler, log);
+  return { opened, stop: inTurn(unserve, () => opened.close()) };
+}
+
+async function startFunctions(
+  base: Foundation,
+  apps: GithubApps,
+): Promise<Opened<PipelineFunctions>> {
+  const { part, data, secrets, settings, sockets, ledger, policy, gateway, url, log } = base;
+  const opened = await part(
+    "functions",
+    async () =>
+      openFunctions({
+        env: settings.env,
+        dataFolder: data.path,
+        ledger: guardLedger(ledger, policy),
+        gateway,
+        gatewayUrl: url,
+        payloadKey: secrets.payloadKey,
+        sources: webhookSources(secrets),
+        apps,
+        openSource: await openSources(base, apps),
+        leaseMs: settings.leaseMs,
+        concurrency: settings.functionBuildConcurrency,
+      }),
+    ({ handlers }) => Object.keys(handlers).join(", "),
+  );
+  return { opened, stop: await serveRoom(sockets.functions, hostFunctions(opened.handlers), log) };
+}
+
+/** The gateway runs already; this is its place in the order of stopping. */
+async function startGatewayStop({ gatewayChild, settings }: Foundation): Promise<Opened<void>> {
+  return { opened: undefined, stop: () => gatewayChild.close(settings.drainMs) };
+}
+
+async function startQueue(base: Foundation): Promise<Opened<Queue>> {
+  const { part, data, secrets, settings, sockets, url, log } = base;
+  const opened = await part(
+    "queue",
+    () =>
+      openQueue({
+        dataFolder: data.path,
+        runFolder: data.run,
+        redisUrl: settings.redisUrl,
+        path: settings.queueBackend === "embedded" ? "" : settings.env.PATH,
+        gatewayUrl: url,
+        payloadKey: secrets.payloadKey,
+        settings: readQueueSettings(settings.env).settings,
+        log,
+      }),
+    describeQueue,
+  );
+  const unserve = await serveRoom(sockets.queue, opened.handler, log);
+  return { opened, stop: inTurn(unserve, () => opened.close(settings.drainMs)) };
+}
+
+async function startForge(base: Foundation): Promise<Opened<Forge>> {
+  const { part, data, secrets, settings, sockets, gateway, url, log } = base;
+  const opened = await part(
+    "forge",
+    () =>
+      openForge({
+        dataFolder: data.path,
+        publicUrl: url,
+        webhookUrl: `${url}github-event`,
+        webhookSecret: secrets.forgeWebhookSecret,
+        appId: 1,
+        appPublicKeyPem: secrets.publicKey,
+        followBuild: (key, signal) => followBuild(gateway, key, signal),
+        settings: readForgeSettings(settings.env),
+        log,
+      }),
+    () => `${url}git/<owner>/<repository>.git`,
+  );
+  const unserve = await serveRoom(sockets.forge, opened.handler, log);
+  return { opened, stop: inTurn(unserve, () => opened.close()) };
+}
