@@ -13,6 +13,9 @@ export type Row = Readonly<Record<string, SQLOutputValue>>;
 /** Values by name, without the `$` they have in the statement. */
 export type Values = Readonly<Record<string, string | number | null>>;
 
+/** Called around each commit: just before it, when a crash loses the write, and just after, when it is kept. */
+export type OnCommit = (moment: "before" | "after") => void;
+
 /** What every part of the ledger works on. */
 export type Database = {
   now(): UnixMs;
@@ -51,6 +54,7 @@ export function createDatabase(
   file: DatabaseSync,
   now: () => UnixMs,
   watchers: Watchers,
+  onCommit: OnCommit = () => {},
 ): Database {
   const statements = new Map<string, StatementSync>();
   const changes = new Set<string>();
@@ -66,7 +70,8 @@ export function createDatabase(
   }
 
   function run(sql: string, values: Values = {}): number {
-    return Number(prepare(sql).run(bind(values)).changes);
+    const write = () => Number(prepare(sql).run(bind(values)).changes);
+    return file.isTransaction ? write() : around(write);
   }
 
   function prepare(sql: string): StatementSync {
@@ -83,7 +88,7 @@ export function createDatabase(
     file.exec("BEGIN IMMEDIATE");
     try {
       const result = act();
-      file.exec("COMMIT");
+      around(() => file.exec("COMMIT"));
       watchers.notify(changes);
       return result;
     } catch (error) {
@@ -93,6 +98,13 @@ export function createDatabase(
     } finally {
       changes.clear();
     }
+  }
+
+  function around<T>(commit: () => T): T {
+    onCommit("before");
+    const result = commit();
+    onCommit("after");
+    return result;
   }
 
   function quickTransaction<T>(act: () => T): T {

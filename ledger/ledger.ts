@@ -1,7 +1,8 @@
+import type { DatabaseSync } from "node:sqlite";
 import * as artifacts from "./artifacts.ts";
 import { recordAudit } from "./audit.ts";
 import * as builds from "./builds.ts";
-import { createDatabase, openFile } from "./database.ts";
+import { createDatabase, type Database, openFile } from "./database.ts";
 import * as deliveries from "./deliveries.ts";
 import * as endings from "./endings.ts";
 import * as events from "./events.ts";
@@ -14,16 +15,19 @@ import * as releases from "./releases.ts";
 import * as repositories from "./repositories.ts";
 import * as statuses from "./statuses.ts";
 import type { Ledger, UnixMs } from "./types.ts";
-import { createWatchers } from "./watchers.ts";
+import { createWatchers, type Watchers } from "./watchers.ts";
+import { createWriteNames } from "./write-names.ts";
 
 export type LedgerOptions = {
   /** File to open or make (mode 0600), or `:memory:`. */
   readonly path: string;
   readonly now?: () => UnixMs;
+  /** Called around the commit of each write with `<method>:before` and `<method>:after`; tests end the process there. */
+  readonly onWrite?: (point: string) => void;
 };
 
 /** Open the ledger, bringing an older file to the newest version; a newer file is refused. */
-export function openLedger({ path, now = Date.now }: LedgerOptions): Ledger {
+export function openLedger({ path, now = Date.now, onWrite }: LedgerOptions): Ledger {
   const file = openFile(path);
   try {
     migrate(file);
@@ -32,8 +36,14 @@ export function openLedger({ path, now = Date.now }: LedgerOptions): Ledger {
     throw error;
   }
   const watchers = createWatchers();
-  const db = createDatabase(file, now, watchers);
+  if (onWrite === undefined)
+    return createLedger(file, createDatabase(file, now, watchers), watchers);
+  const names = createWriteNames(onWrite);
+  const db = createDatabase(file, now, watchers, names.onCommit);
+  return names.follow(createLedger(file, db, watchers));
+}
 
+function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Ledger {
   return {
     acceptPush: (push) => intake.acceptPush(db, push),
     acceptManually: (push) => intake.acceptManually(db, push),

@@ -6,6 +6,7 @@ import { createGatewayClient, type GatewayClient } from "#sdk/gateway-client.ts"
 import { createLog, type Log } from "#sdk/log.ts";
 import { chooseEngine, type EngineKind } from "./choose-engine.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
+import { createFaultPoint } from "./fault-point.ts";
 import { type GatewayChild, startGateway } from "./gateway-child.ts";
 import { gatewayEnv } from "./gateway-env.ts";
 import { createOwnerPolicy, type OwnerPolicy } from "./owner-policy.ts";
@@ -54,6 +55,7 @@ export async function startFoundation(
   onStop: (stop: Stop) => void,
 ): Promise<Foundation> {
   const log = createLog(options.writeLog);
+  const onWrite = createFaultPoint(options.environment.OFC_FAULT);
   const part = createReporter(options.say);
   const given = await readSettings(options.project, options.environment);
   const data = await part(
@@ -68,7 +70,7 @@ export async function startFoundation(
 
   const ledger = await part(
     "ledger",
-    async () => openLedger({ path: join(data.path, "ledger.db") }),
+    async () => openLedger({ path: join(data.path, "ledger.db"), ...(onWrite && { onWrite }) }),
     () => "SQLite; a promise is on disk before it is made",
   );
   onStop(() => ledger.close());
