@@ -18,9 +18,9 @@ import { removeFunctions } from "./remove-functions.ts";
 export type AdminTools = {
   readonly ledger: Ledger;
   readonly gateway: GatewayClient;
-  readonly queue: Queue;
-  readonly forge: Forge;
-  readonly engine: Engine;
+  readonly queue: Pick<Queue, "inspect" | "retryDead">;
+  readonly forge: Pick<Forge, "createToken">;
+  readonly engine: Pick<Engine, "status" | "logs">;
   readonly policy: OwnerPolicy;
   /** Lines of `ofc config`. */
   readonly settings: readonly unknown[];
@@ -175,7 +175,7 @@ function findOwner(ledger: Ledger, slug: string): Owner {
 }
 
 async function streamLogs(
-  engine: Engine,
+  engine: AdminTools["engine"],
   name: string,
   follow: boolean,
   signal: AbortSignal,
