@@ -1,3 +1,5 @@
+import { type Env, readEnv } from "#sdk/env.ts";
+
 /** Limits and switches of the builder; every one has a default. Sizes in bytes, times in milliseconds. */
 export type BuilderSettings = {
   /** Builds at once. */
@@ -37,3 +39,25 @@ export const DEFAULT_SETTINGS: BuilderSettings = {
   heartbeatMs: 5_000,
   lifecycleScripts: false,
 };
+
+const MIB = 1024 * 1024;
+
+/** Read the builder's variables (README.md); a ConfigError names all that are wrong. */
+export function readBuilderSettings(env: Env): BuilderSettings {
+  const read = readEnv(env);
+  const positive = { min: 1 };
+  const optional = (name: string) => (env[name] === undefined ? undefined : read.url(name));
+  const npmRegistry = optional("npm_registry");
+  const pipIndexUrl = optional("pip_index_url");
+  return read.done({
+    ...DEFAULT_SETTINGS,
+    concurrency: read.integer("build_concurrency", DEFAULT_SETTINGS.concurrency, positive),
+    maxWaiting: read.integer("build_max_waiting", DEFAULT_SETTINGS.maxWaiting, positive),
+    maxContextBytes: read.integer("build_max_context_mib", 100, positive) * MIB,
+    maxArtifactBytes: read.integer("build_max_artifact_mib", 512, positive) * MIB,
+    buildTimeoutMs: read.milliseconds("build_timeout", "10m"),
+    lifecycleScripts: read.boolean("build_lifecycle_scripts", DEFAULT_SETTINGS.lifecycleScripts),
+    ...(npmRegistry === undefined ? {} : { npmRegistry }),
+    ...(pipIndexUrl === undefined ? {} : { pipIndexUrl }),
+  });
+}

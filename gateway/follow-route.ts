@@ -6,9 +6,9 @@ import type { BasicAuth } from "./basic-auth.ts";
 import type { Call } from "./call.ts";
 import type { Config } from "./config.ts";
 import type { BodyLimit, Route } from "./decide-route.ts";
-import type { EndpointTable } from "./endpoint-table.ts";
+import type { EndpointTable, FunctionEntry } from "./endpoint-table.ts";
 import { forward } from "./forward.ts";
-import { NOT_FOR_PROVIDER } from "./headers.ts";
+import { NOT_FOR_PROVIDER, NOT_FOR_QUEUE } from "./headers.ts";
 import type { VerifyInternal } from "./internal-call.ts";
 import { invoke } from "./invoke.ts";
 import type { Room, Rooms } from "./rooms.ts";
@@ -90,13 +90,24 @@ export function createFollowRoute(tools: FollowTools): FollowRoute {
   }
 
   function queue(call: Call, service: string, isSystem: boolean): void {
-    if (!isSystem && !table.isLoaded) {
-      answerNotLoaded(call);
-    } else if (isSystem ? isInternal(call) : table.find(service) !== undefined) {
-      pass(call, rooms.queue, config.maxBodyBytes);
-    } else {
-      answerNoSuchFunction(call, service);
+    if (isSystem) {
+      if (isInternal(call)) pass(call, rooms.queue, config.maxBodyBytes);
+      else answerNoSuchFunction(call, service);
+      return;
     }
+    if (!table.isLoaded) answerNotLoaded(call);
+    else queueForUser(call, service, table.find(service));
+  }
+
+  /** Whose turn and quota a call takes is the function's owner's, whatever the caller says. */
+  function queueForUser(call: Call, service: string, entry: FunctionEntry | undefined): void {
+    if (entry === undefined) {
+      answerNoSuchFunction(call, service);
+      return;
+    }
+    const extra = entry.owner === undefined ? [] : ["X-Owner-Id", `slug:${entry.owner}`];
+    const to = { room: rooms.queue, path: call.path, limitBytes: config.maxBodyBytes };
+    forward(call, { ...to, dropped: NOT_FOR_QUEUE, extra }, tools);
   }
 
   /** The reason of a refusal is for the log alone: outside, a system function does not exist. */

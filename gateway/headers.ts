@@ -33,6 +33,8 @@ export const NOT_FOR_FUNCTIONS: ReadonlySet<string> = new Set([
 export const NOT_FOR_ROOMS: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...OURS]);
 /** Headers that do not travel to the provider: the gateway signs in with its own account. */
 export const NOT_FOR_PROVIDER: ReadonlySet<string> = new Set([...NOT_FOR_ROOMS, "authorization"]);
+/** An outsider does not say who pays for a queued call. */
+export const NOT_FOR_QUEUE: ReadonlySet<string> = new Set([...NOT_FOR_ROOMS, "x-owner-id"]);
 const NOT_FOR_CLIENTS: ReadonlySet<string> = new Set(HOP_BY_HOP);
 
 /** Name, value, name, value … for the next hop. `X-Forwarded-For` is appended to, the rest is ours. */

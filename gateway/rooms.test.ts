@@ -94,6 +94,21 @@ test("a job for a user's function is queued when the function exists", async (t)
   t.regex(await status.text(), /^GET \/async-status\/123 /);
 });
 
+test("a queued call takes its turn as the function's owner, whatever the caller says", async (t) => {
+  const { url, room, serve } = await setUp(t);
+  await serve("cart", (_request, response) => response.end());
+  const owners: (string | undefined)[] = [];
+  await room("queue", (request, response) => {
+    owners.push(request.headers["x-owner-id"]?.toString());
+    response.writeHead(202).end();
+  });
+
+  const headers = { "x-owner-id": "github:583231" };
+  await fetch(`${url}/async-function/cart`, { method: "POST", headers });
+
+  t.deepEqual(owners, [undefined]);
+});
+
 test("a job for the platform's own function is queued only when signed", async (t) => {
   const { url, room } = await setUp(t);
   await room("queue", (_request, response) => response.writeHead(202).end());

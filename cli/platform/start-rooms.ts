@@ -1,5 +1,6 @@
 import { createGithubApps, type GithubApps } from "#sdk/github-app.ts";
 import { createBuilder } from "../../builder/builder.ts";
+import { readBuilderSettings } from "../../builder/settings.ts";
 import type { Forge } from "../../forge/forge.ts";
 import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
@@ -85,6 +86,7 @@ async function startBuilder(base: Foundation): Promise<Opened<unknown>> {
         dataFolder: data.path,
         keys: [secrets.payloadKey],
         env: settings.env,
+        settings: readBuilderSettings(settings.env),
         log,
       }),
     () => "host builder: templates' install steps as child processes, without lifecycle scripts",
