@@ -35,19 +35,29 @@ export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeT
     buildBranch,
     urls,
   });
-  let running: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(next, intervalMs);
   const askBack = createAskBack({ scm: "github", apps, ledger });
-  running = attempt("status-not-corrected", () => status.correctAtBoot(log));
-  next();
-  return () => clearInterval(timer);
+  let busy = true;
+  let stopped = false;
+  const timer = setInterval(() => void next(), intervalMs);
+  void begin();
+  return () => {
+    stopped = true;
+    clearInterval(timer);
+  };
 
-  /** One round after the other, however long the sources take. */
-  function next(): void {
-    running = running.then(async () => {
-      if (apps.appId("github") !== undefined) await attempt("ask-back-failed", () => askBack(log));
-      await attempt("catch-up-failed", () => catchUp(log));
-    });
+  async function begin(): Promise<void> {
+    await attempt("status-not-corrected", () => status.correctAtBoot(log));
+    busy = false;
+    await next();
+  }
+
+  /** However long the sources take, there is one round at a time. */
+  async function next(): Promise<void> {
+    if (busy || stopped) return;
+    busy = true;
+    if (apps.appId("github") !== undefined) await attempt("ask-back-failed", () => askBack(log));
+    await attempt("catch-up-failed", () => catchUp(log));
+    busy = false;
   }
 
   async function attempt(failed: string, work: () => Promise<unknown>): Promise<void> {
