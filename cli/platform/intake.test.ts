@@ -139,7 +139,7 @@ test("a round that takes longer than the interval is not doubled", async (t) => 
   await until(() => source.requests.filter((call) => call.includes("/git/ref/")).length >= 2);
 
   t.is(source.mostAtOnce, 1);
-  t.deepEqual(loopback.lines, []);
+  t.false(loopback.lines.some(({ level }) => level === "warn"));
 });
 
 test("an intake that was stopped begins no further round", async (t) => {
