@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { ConfigError, type Env } from "#sdk/env.ts";
+import { ConfigError, type Env, listSettings } from "#sdk/env.ts";
+import { variablesInReadme } from "../../test/helpers/variables.ts";
 import { readSettings, withPublicUrls } from "./settings.ts";
 
 async function setUp(t: ExecutionContext, files: Readonly<Record<string, string>> = {}) {
@@ -102,6 +103,20 @@ test("every wrong value is named at once", async (t) => {
   t.regex(error?.message ?? "", /process_engine_runs_strangers_code is "si"/);
   t.regex(error?.message ?? "", /queue_backend is "kafka"/);
   t.regex(error?.message ?? "", /build_lease is "soon"/);
+});
+
+test("the README has a line for every variable that is read", async (t) => {
+  const { read } = await setUp(t);
+  const { env } = await read();
+  const documented = await variablesInReadme("cli");
+
+  const names = listSettings(env).map(({ name }) => name);
+
+  t.true(names.length >= 10);
+  t.deepEqual(
+    names.filter((name) => !documented.includes(name)),
+    [],
+  );
 });
 
 test("public URLs follow the gateway's, unless a setting says otherwise", async (t) => {
