@@ -70,13 +70,17 @@ export async function standAlone(
   };
 }
 
-/** Let only calls through that the platform signed, with the very body it signed. */
+/**
+ * Let only calls through that the platform signed, with the very body it signed; one that was signed over
+ * a build key instead of a digest streams.
+ */
 function verifying(name: SystemFunction, handler: Handler, key: PayloadKey): Handler {
   const nonces: NonceMemory = createNonceMemory();
   return async (request, log) => {
     const { method, headers, signal } = request;
     verifyCall({ method, path: signedPath(name, request.url), headers }, [key], nonces);
-    if (method === "GET" || method === "HEAD") return handler(request, log);
+    const hasDigest = headers.get("x-content-key")?.startsWith("sha256:") ?? false;
+    if (method === "GET" || method === "HEAD" || !hasDigest) return handler(request, log);
     const body = await readMessage(request);
     verifyContent(body, headers);
     return handler(new Request(request.url, { method, headers, body, signal }), log);

@@ -1,17 +1,17 @@
 import type { Claim, PlannedFunction } from "#ledger/types.ts";
-import { describe, HttpError } from "#sdk/errors.ts";
-import { signCall } from "#sdk/internal-signature.ts";
+import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import type { BuildLine, PipelineLog } from "#sdk/messages.ts";
+import type { BuildLine } from "#sdk/messages.ts";
+import { callBuilder } from "./call-builder.ts";
+import { keepLog } from "./keep-log.ts";
+import { createLogTail, type LogTail } from "./log-tail.ts";
 import { parseBuildLines } from "./parse-build-lines.ts";
 import type { Tools } from "./tools.ts";
 
-/** Text of a build log that is kept, in characters; the end of a longer one matters more. */
-const LOG_LIMIT = 1_000_000;
-
 /**
- * Pass the build context on to the builder as it streams, and its lines back as they come. What was
- * built is recorded before the last line is answered, so whoever reads it may rely on the artifact.
+ * Pass the build context on to the builder as it streams, and its lines back as they come. What was built
+ * is recorded, and its log kept, before the last line is answered. An answer without a result means that
+ * the builder broke off, which a later attempt may mend.
  */
 export async function buildFunction(
   tools: Tools,
@@ -21,108 +21,51 @@ export async function buildFunction(
   signal: AbortSignal,
   log: Log,
 ): Promise<Response> {
-  const answer = await callBuilder(tools, planned, context, signal);
-  const text: string[] = [];
+  const answer = await callBuilder(tools, claim, planned, context, signal);
+  const headers = { "content-type": "application/x-ndjson" };
+  return new Response(ReadableStream.from(pass()), { headers });
 
   async function* pass(): AsyncGenerator<Uint8Array> {
+    const tail = createLogTail();
+    let last: BuildLine;
     try {
-      for await (const line of parseBuildLines(answer)) {
-        for (const one of line.log ?? []) text.push(one);
-        if (line.status === "success") record(tools, claim, planned, line);
-        yield encode(line);
-        if (line.status !== "in_progress") return;
-      }
-      yield encode({ status: "failed", error: "the builder ended without a result" });
+      last = yield* untilResult(answer, tail);
+      if (last.status === "success") record(tools, claim, planned, last);
     } catch (error) {
-      yield encode({
-        status: "failed",
-        error: `the builder's answer broke off: ${describe(error)}`,
-      });
+      if (signal.aborted) return;
+      log.warn("builder-broke-off", { build: claim.build.id, error: describe(error) });
+      const text = `the builder broke off: ${describe(error)}`;
+      tail.add([text]);
+      last = { log: [text], status: "in_progress" };
     } finally {
-      await keepLog(tools, claim, planned, text.join("\n").slice(-LOG_LIMIT), log);
+      await keepLog(tools, claim, planned, tail.text(), log);
     }
+    yield encode(last);
   }
-
-  return new Response(ReadableStream.from(pass()), {
-    headers: { "content-type": "application/x-ndjson" },
-  });
 }
 
-async function callBuilder(
-  { builderUrl, fetch, key }: Tools,
-  planned: PlannedFunction,
-  body: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
-  const url = new URL("build", builderUrl);
-  const headers = new Headers({
-    "content-type": "application/octet-stream",
-    accept: "application/x-ndjson",
-    "x-content-key": planned.key,
-  });
-  headers.set("x-cloud-signature", signCall({ method: "POST", path: url.pathname, headers }, key));
-  const response = await fetch(url, {
-    method: "POST",
-    headers,
-    body,
-    duplex: "half",
-    signal,
-  }).catch((error: unknown) => {
-    throw new HttpError(
-      503,
-      "builder-unreachable",
-      `The builder at ${builderUrl} cannot be reached: ${describe(error)}`,
-      { cause: error },
-    );
-  });
-  if (response.ok && response.body !== null) return response.body;
-  throw new HttpError(
-    502,
-    "builder-refused",
-    `The builder answered ${response.status}: ${(await response.text()).slice(0, 500)}`,
-  );
-}
-
-function record({ ledger }: Tools, claim: Claim, planned: PlannedFunction, line: BuildLine): void {
-  if (line.digest === undefined) throw new Error("the builder reported success without a digest");
-  ledger.recordArtifact({
-    ownerId: claim.build.ownerId,
-    key: planned.key,
-    digest: line.digest,
-    image: planned.image,
-    sizeBytes: line.sizeBytes ?? 0,
-    createdAt: Date.now(),
-  });
-}
-
-/** A lost log must not fail a build that succeeded. */
-async function keepLog(
-  { gateway, ledger }: Tools,
-  claim: Claim,
-  planned: PlannedFunction,
-  data: string,
-  log: Log,
-): Promise<void> {
-  const entry: PipelineLog = {
-    RepoPath: ledger.findRepository(claim.build.repositoryId)?.fullName ?? "",
-    CommitSHA: claim.build.sha,
-    Function: planned.name,
-    Source: "buildshiprun",
-    Data: data,
-  };
-  try {
-    const response = await gateway.call("pipeline-log", JSON.stringify(entry), {
-      query: `?build=${claim.build.id}`,
-    });
-    await response.body?.cancel();
-    if (!response.ok) throw new Error(`pipeline-log answered ${response.status}`);
-  } catch (error) {
-    log.warn("build-log-lost", {
-      build: claim.build.id,
-      planned: planned.name,
-      error: describe(error),
-    });
+/** Yields each line before the last, which is returned. */
+async function* untilResult(
+  answer: ReadableStream<Uint8Array>,
+  tail: LogTail,
+): AsyncGenerator<Uint8Array, BuildLine> {
+  for await (const line of parseBuildLines(answer)) {
+    tail.add(line.log ?? []);
+    if (line.status !== "in_progress") return line;
+    yield encode(line);
   }
+  throw new Error("its answer ended without a result");
+}
+
+function record(
+  { ledger, now }: Tools,
+  { build }: Claim,
+  { key, image }: PlannedFunction,
+  { digest, sizeBytes = 0 }: BuildLine,
+): void {
+  if (digest === undefined) throw new Error("it reported success without a digest");
+  const { ownerId } = build;
+  ledger.recordArtifact({ ownerId, key, digest, image, sizeBytes, createdAt: now() });
 }
 
 function encode(line: BuildLine): Uint8Array {

@@ -1,4 +1,4 @@
-import type { PlannedFunction, Release } from "#ledger/types.ts";
+import type { Build, PlannedFunction, Release } from "#ledger/types.ts";
 import { labels } from "#sdk/labels.ts";
 
 /**
@@ -6,13 +6,20 @@ import { labels } from "#sdk/labels.ts";
  * release of this very build is switched to again: that is a success without effect after a crash.
  */
 export function decideSwitch(
-  current: Release | undefined,
-  planned: PlannedFunction,
-  digest: string,
-  buildId: string,
-  runningLabels: Readonly<Record<string, string>> | undefined,
+  current: Pick<Release, "id" | "buildId" | "repositoryId" | "specHash" | "digest"> | undefined,
+  planned: Pick<PlannedFunction, "specHash">,
+  facts: {
+    readonly build: Pick<Build, "id" | "repositoryId">;
+    /** Of what was built for it. */
+    readonly digest: string;
+    /** Labels of what the engine runs; absent when it runs nothing by that name. */
+    readonly running: Readonly<Record<string, string>> | undefined;
+  },
 ): "keep" | "switch" {
-  if (current === undefined || current.buildId === buildId) return "switch";
-  if (current.specHash !== planned.specHash || current.digest !== digest) return "switch";
-  return runningLabels?.[labels.release] === current.id ? "keep" : "switch";
+  const { build } = facts;
+  if (current === undefined || current.buildId === build.id) return "switch";
+  // Whose name it is decides the ledger, when the release is declared.
+  if (current.repositoryId !== build.repositoryId) return "switch";
+  if (current.specHash !== planned.specHash || current.digest !== facts.digest) return "switch";
+  return facts.running?.[labels.release] === current.id ? "keep" : "switch";
 }

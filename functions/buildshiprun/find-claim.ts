@@ -2,12 +2,12 @@ import type { Claim, Ledger } from "#ledger/types.ts";
 import { HttpError } from "#sdk/errors.ts";
 
 /** The claim under which git-tar calls; its epoch is checked by every write that follows. */
-export function findClaim(ledger: Ledger, headers: Headers): Claim {
+export function findClaim(ledger: Pick<Ledger, "findBuild">, headers: Headers): Claim {
   const id = headers.get("x-build-id") ?? "";
-  const epoch = Number(headers.get("x-epoch"));
-  if (!Number.isInteger(epoch))
-    throw new HttpError(400, "bad-epoch", "X-Epoch must be a whole number.");
+  const epoch = headers.get("x-epoch") ?? "";
+  if (!/^\d{1,15}$/.test(epoch))
+    throw new HttpError(400, "bad-epoch", `X-Epoch is "${epoch}"; expected a whole number.`);
   const build = ledger.findBuild(id);
   if (build === undefined) throw new HttpError(404, "no-such-build", `There is no build "${id}".`);
-  return { build, epoch };
+  return { build, epoch: Number(epoch) };
 }

@@ -1,17 +1,17 @@
 import { z } from "zod";
 import type { BuildLine } from "#sdk/messages.ts";
 
-const LINE = z.object({
-  log: z.array(z.string()).optional(),
-  image: z.string().optional(),
+const LINE: z.ZodType<BuildLine> = z.object({
+  log: z.array(z.string()).exactOptional(),
+  image: z.string().exactOptional(),
   status: z.enum(["in_progress", "success", "failed"]),
-  error: z.string().optional(),
-  duration: z.number().optional(),
+  error: z.string().exactOptional(),
+  duration: z.number().exactOptional(),
   digest: z
     .string()
     .regex(/^sha256:[0-9a-f]{64}$/)
-    .optional(),
-  sizeBytes: z.number().optional(),
+    .exactOptional(),
+  sizeBytes: z.number().exactOptional(),
 });
 /** Longest line that is read, in characters; the builder splits longer ones. */
 const LINE_LIMIT = 256 * 1024;
@@ -25,9 +25,29 @@ export async function* parseBuildLines(
   for await (const chunk of body) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = parts.pop() ?? "";
-    if (rest.length > LINE_LIMIT)
-      throw new Error(`a line of the builder is longer than ${LINE_LIMIT} characters`);
-    for (const part of parts) if (part !== "") yield LINE.parse(JSON.parse(part)) as BuildLine;
+    for (const part of parts) if (part !== "") yield parseLine(part);
+    refuseLong(rest);
   }
-  if (rest !== "") yield LINE.parse(JSON.parse(rest)) as BuildLine;
+  if (rest !== "") yield parseLine(rest);
+}
+
+function parseLine(text: string): BuildLine {
+  refuseLong(text);
+  const parsed = LINE.safeParse(toJson(text));
+  if (parsed.success) return parsed.data;
+  throw new Error(`a line of the builder cannot be read: ${JSON.stringify(text.slice(0, 200))}`);
+}
+
+function toJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Like any other value that is not a line.
+    return undefined;
+  }
+}
+
+function refuseLong(text: string): void {
+  if (text.length > LINE_LIMIT)
+    throw new Error(`a line of the builder is longer than ${LINE_LIMIT} characters`);
 }

@@ -1,41 +1,67 @@
 import { createHash } from "node:crypto";
-import type { Claim, Release } from "#ledger/types.ts";
+import type { Claim, PlannedFunction, Release } from "#ledger/types.ts";
 import { describe } from "#sdk/errors.ts";
+import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
+import { deployRelease, isRefusal } from "./deploy-release.ts";
+import { findOwn } from "./find-release.ts";
+import { tell } from "./tell.ts";
 import type { Tools } from "./tools.ts";
-import { withRelease } from "./with-release.ts";
 
 /**
- * Return a function to what it served before `undone`, from its release record and under a new fence;
- * a function that did not exist before is removed.
+ * Return a function to what it served before this build, from its release record and under a new fence; one
+ * that was not there is removed. Does nothing where this build's release does not serve. What the engine
+ * refuses is logged and told, because no later attempt would mend it; anything else is thrown.
  */
 export async function rollBack(
   tools: Tools,
   claim: Claim,
-  undone: Release,
+  planned: PlannedFunction,
+  before: Release | undefined,
   log: Log,
 ): Promise<void> {
-  const { ledger, gateway } = tools;
-  const before = ledger
-    .listReleases(undone.service, 20)
-    .find(({ state, buildId }) => state === "retired" && buildId !== undone.buildId);
+  const { service } = planned;
+  const undone = findOwn(tools.ledger, claim.build, service);
+  if (undone === undefined) return;
   try {
-    if (before === undefined) {
-      await gateway.remove(undone.service);
-      ledger.removeFunction(undone.service);
-    } else {
-      const release = ledger.declareRelease(claim, { ...before, id: rollBackId(before, undone) });
-      await gateway.deploy(withRelease(release, tools.now()));
-      ledger.markRelease(release.id, release.service, "serving");
-    }
-    ledger.markRelease(undone.id, undone.service, "failed");
-    log.info("function-rolled-back", { service: undone.service, to: before?.buildId });
+    if (before === undefined) await remove(tools, claim, planned, undone);
+    else if (await serves(tools, undone)) await goBack(tools, claim, before, undone);
+    else return;
+    log.info("function-rolled-back", { service, to: before?.buildId });
   } catch (error) {
-    // The next push or redeploy mends it; the status of this one says failed either way.
-    log.error("roll-back-failed", { service: undone.service, error: describe(error) });
+    if (!isRefusal(error)) throw error;
+    log.error("roll-back-failed", { service, error: describe(error) });
+    const text = `could not go back to what it served before: ${error.message}`;
+    tell(tools, claim, { type: "log", name: planned.name, text });
   }
 }
 
-function rollBackId(before: Release, undone: Release): string {
-  return createHash("sha256").update(`${before.id} after ${undone.id}`).digest("hex").slice(0, 32);
+async function remove(
+  tools: Tools,
+  claim: Claim,
+  { name, service }: PlannedFunction,
+  undone: Release,
+): Promise<void> {
+  // What somebody else deployed under that name is not ours to remove.
+  if (await isShown(tools, undone)) {
+    await tools.gateway.remove(service);
+    tell(tools, claim, { type: "function", name, step: "removed" });
+  }
+  tools.ledger.removeFunction(service);
+}
+
+async function goBack(tools: Tools, claim: Claim, before: Release, undone: Release): Promise<void> {
+  const id = createHash("sha256").update(`${before.id} after ${undone.id}`).digest("hex");
+  const draft = { ...before, id: id.slice(0, 32) };
+  await deployRelease(tools, claim, tools.ledger.declareRelease(claim, draft));
+}
+
+/** As the ledger or the engine knows: a crash may have come between the two. */
+async function serves(tools: Tools, release: Release): Promise<boolean> {
+  const current = tools.ledger.currentRelease(release.service);
+  return current?.id === release.id || (await isShown(tools, release));
+}
+
+async function isShown({ gateway }: Tools, { id, service }: Release): Promise<boolean> {
+  return (await gateway.status(service))?.labels[labels.release] === id;
 }
