@@ -1,5 +1,5 @@
 import test from "ava";
-import { ConfigError, type Env, listSettings, readEnv } from "./env.ts";
+import { addBelow, ConfigError, type Env, listSettings, readEnv } from "./env.ts";
 
 test("every kind is read from the environment, and from its default where a name is absent", (t) => {
   const readAll = (env: Env) => {
@@ -110,4 +110,28 @@ test("settings of all readers of one environment are listed by name, each once",
   ]);
   t.deepEqual(other.settings.length, 2);
   t.deepEqual(listSettings({ write_timeout: "15m" }), []);
+});
+
+test("a layer below holds where nothing above names a value, and is told as the source", (t) => {
+  const base: Env = { write_timeout: "15m" };
+  readEnv(base).milliseconds("write_timeout", "10s");
+
+  const file = addBelow(base, "github.yml", { write_timeout: "1m", use_checks: "true", a: "1" });
+  const env = addBelow(file, "derived", { a: "2", b: "3" });
+  const read = readEnv(env);
+
+  t.is(read.milliseconds("write_timeout", "10s"), 900_000);
+  t.true(read.boolean("use_checks", false));
+  t.deepEqual([read.text("a"), read.text("b"), read.text("c", "4")], ["1", "3", "4"]);
+  t.deepEqual(
+    listSettings(env).map(({ name, source }) => [name, source]),
+    [
+      ["a", "github.yml"],
+      ["b", "derived"],
+      ["c", "default"],
+      ["use_checks", "github.yml"],
+      ["write_timeout", "environment"],
+    ],
+  );
+  t.deepEqual(listSettings(base), listSettings(env));
 });

@@ -7,7 +7,8 @@ export type Env = Readonly<Record<string, string | undefined>>;
 export type Setting = {
   readonly name: string;
   readonly value: string;
-  readonly source: "environment" | "default";
+  /** `environment`, `default`, or the layer that holds it: `github.yml`. */
+  readonly source: string;
   readonly unit?: string;
   readonly fallback?: string;
 };
@@ -40,6 +41,26 @@ export type EnvReader = {
 };
 
 const settingsOf = new WeakMap<Env, Setting[]>();
+const sourcesOf = new WeakMap<Env, Env>();
+
+/**
+ * The environment with further values below its own: they hold where it names nothing, and are told as
+ * from `source`. What is read from either is listed for both.
+ */
+export function addBelow(env: Env, source: string, values: Env): Env {
+  const both: Env = { ...values, ...env };
+  const fresh = Object.keys(values).filter((name) => env[name] === undefined);
+  const sources = Object.fromEntries(fresh.map((name) => [name, source]));
+  sourcesOf.set(both, { ...sourcesOf.get(env), ...sources });
+  settingsOf.set(both, listed(env));
+  return both;
+}
+
+function listed(env: Env): Setting[] {
+  const settings = settingsOf.get(env) ?? [];
+  settingsOf.set(env, settings);
+  return settings;
+}
 
 /** Everything that any room has read from this very environment object, by name. */
 export function listSettings(env: Env): readonly Setting[] {
@@ -51,8 +72,7 @@ export function listSettings(env: Env): readonly Setting[] {
 export function readEnv(env: Env): EnvReader {
   const problems: string[] = [];
   const settings: Setting[] = [];
-  const shared = settingsOf.get(env) ?? [];
-  settingsOf.set(env, shared);
+  const shared = listed(env);
 
   function read<T>(
     name: string,
@@ -70,7 +90,7 @@ export function readEnv(env: Env): EnvReader {
     const setting: Setting = {
       name,
       value: text,
-      source: given === undefined ? "default" : "environment",
+      source: given === undefined ? "default" : (sourcesOf.get(env)?.[name] ?? "environment"),
       ...(unit === undefined ? {} : { unit }),
       ...(fallback === undefined ? {} : { fallback }),
     };

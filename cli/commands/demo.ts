@@ -29,7 +29,7 @@ async function pushShop({ project, terminal }: CommandContext, platform: Platfor
       platform.url,
       "shop",
       platform.createToken("demo"),
-      (line) => terminal.line(`  ${line}`),
+      (line) => terminal.line(`  ${line.trimEnd()}`),
     );
     if (!ok) throw new Error(`The push of examples/shop failed:\n${output}`);
   } finally {

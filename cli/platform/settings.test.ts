@@ -45,6 +45,15 @@ test("the environment is over github.yml, which is over gateway_config.yml", asy
   t.is(settings.githubAppId, 2);
   t.is(settings.leaseMs, 180_000);
   t.like(settings.env, { root_domain: "files.example", github_app_id: "2", build_lease: "3m" });
+  const sources = listSettings(withPublicUrls(settings, "http://127.0.0.1:8080/").env).map(
+    ({ name, source }) => [name, source],
+  );
+  t.like(Object.fromEntries(sources), {
+    root_domain: "gateway_config.yml",
+    github_app_id: "github.yml",
+    build_lease: "environment",
+    drain_timeout: "default",
+  });
 });
 
 for (const text of ["", "# all of it\n", "environment:\n", "environment:\n  # a: b\n"]) {

@@ -2,11 +2,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { type Env, readEnv } from "#sdk/env.ts";
+import { addBelow, type Env, readEnv } from "#sdk/env.ts";
 import { errorCode } from "#sdk/errors.ts";
 import { STRANGERS_SWITCH } from "./owner-policy.ts";
 
-const CONFIG_FILES = ["gateway_config.yml", "github.yml"] as const;
+/** The first that names a value holds. */
+const CONFIG_FILES = ["github.yml", "gateway_config.yml"] as const;
 /** What YAML makes of a file or a key with nothing but comments below it. */
 const nothing = (value: unknown) => value === null || value === "";
 const CONFIG_FILE = z.preprocess(
@@ -43,10 +44,11 @@ export type PlatformSettings = {
 
 /** Read gateway_config.yml and github.yml of a folder, and the environment over them. */
 export async function readSettings(folder: string, environment: Env): Promise<PlatformSettings> {
-  const files = await Promise.all(CONFIG_FILES.map((name) => readConfigFile(join(folder, name))));
-  const given: Env = { ...Object.assign({}, ...files), ...environment };
+  let given = environment;
+  for (const name of CONFIG_FILES)
+    given = addBelow(given, name, await readConfigFile(join(folder, name)));
   const strangersAllowed = readEnv(given).boolean(STRANGERS_SWITCH, false);
-  const env: Env = { github_intake: String(strangersAllowed), ...given };
+  const env = addBelow(given, STRANGERS_SWITCH, { github_intake: String(strangersAllowed) });
   const read = readEnv(env);
 
   return read.done({
@@ -58,6 +60,7 @@ export async function readSettings(folder: string, environment: Env): Promise<Pl
     githubApiUrl: read.url("github_api_url", "https://api.github.com/"),
     githubUrl: read.url("github_url", "https://github.com/"),
     queueBackend: read.choice("queue_backend", ["auto", "embedded"], "auto"),
+    // Not through the reader: it may hold a password, and what is read is listed.
     redisUrl: env.REDIS_URL || undefined,
     leaseMs: read.milliseconds("build_lease", "30s"),
     functionBuildConcurrency: read.integer("function_build_concurrency", 2, { min: 1, max: 64 }),
@@ -71,11 +74,10 @@ export function withPublicUrls(settings: PlatformSettings, gatewayUrl: string): 
   const port = host.includes(":") ? host.slice(host.lastIndexOf(":")) : "";
   return {
     ...settings,
-    env: {
+    env: addBelow(settings.env, "gateway", {
       gateway_public_url: gatewayUrl,
       gateway_pretty_url: `http://user.${settings.rootDomain}${port}/function/`,
-      ...settings.env,
-    },
+    }),
   };
 }
 
