@@ -95,7 +95,7 @@ test("up on a port in use says so and leaves nothing running", async (t) => {
   t.is(code, 1);
   t.true(
     stderr.includes(
-      `ofc up: The gateway did not start: Port ${port} is in use; stop what listens there, or choose another with --port.\n`,
+      `ofc up: gateway: Port ${port} is in use; stop what listens there, or choose another with --port.\n`,
     ),
     stderr,
   );

@@ -31,6 +31,6 @@ test("a part that did not start is named before its reason, and nothing is said 
     ),
   );
 
-  t.is(describe(error), "The gateway did not start: Port 8080 is in use");
+  t.is(describe(error), "gateway: Port 8080 is in use");
   t.deepEqual(said, []);
 });

@@ -15,7 +15,7 @@ export function createReporter(say: (text: string) => void): Reporter {
       say(`${name.padEnd(9)} ${describe(started)}  (${formatDuration(performance.now() - began)})`);
       return started;
     } catch (error) {
-      throw new Error(`The ${name} did not start`, { cause: error });
+      throw new Error(name, { cause: error });
     }
   };
 }
