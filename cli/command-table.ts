@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { CommandContext } from "./context.ts";
 
-export type CommandRun = (context: CommandContext) => Promise<void>;
+type CommandRun = (context: CommandContext) => Promise<void>;
 
 export type CommandEntry = {
   /** Name and arguments as commander reads them: `token <owner>`. */
@@ -154,6 +154,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     options: [json],
     examples: [["config", "change them in gateway_config.yml, github.yml or the environment"]],
     load: async () => (await import("./commands/config.ts")).config,
+  },
+  {
+    usage: "backup <file>",
+    summary: "copy what cannot be made again into one file, also while the platform runs",
+    more: "A tar compressed with zstd; it holds secrets and is readable by you alone. An existing file is never replaced.",
+    options: [json],
+    examples: [["backup ofc-monday.tar.zst", "docs/operate.md says what is in it"]],
+    load: async () => (await import("./commands/backup.ts")).backup,
+  },
+  {
+    usage: "restore <file>",
+    summary: "make the data folder from a backup; it must be empty or absent",
+    options: [json],
+    examples: [["restore ofc-monday.tar.zst --data ~/cloud", "then: ./ofc up --data ~/cloud"]],
+    load: async () => (await import("./commands/backup.ts")).restore,
   },
   {
     usage: "test [files...]",

@@ -1,13 +1,11 @@
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmod, lstat, mkdir, readFile, stat } from "node:fs/promises";
+import { access, chmod, lstat, mkdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { writeDurably } from "#sdk/durable-file.ts";
-import { errorCode } from "#sdk/errors.ts";
+import { bringForward, FORMATS, type Formats, readFormat } from "./data-format.ts";
 
-/** Version of the data folder's layout that this release reads and writes. */
-const FORMAT = 1;
 /** A Unix socket's path holds 107 bytes; the longest name below the run folder needs about 40. */
 const RUN_FOLDER_LIMIT = 66;
 
@@ -22,15 +20,27 @@ export type DataFolder = {
   unlock(): void;
 };
 
+/** Folder inside the data folder that is there while a restore is not finished. */
+export const RESTORING = "restoring";
+
+/** Another process has the lock. */
+export class DataFolderInUse extends Error {
+  override readonly name = "DataFolderInUse";
+}
+
 /**
  * Open the data folder for the life of the platform: lock it, check its format, make what is missing.
- * A second platform on the same folder, or a newer format, is refused with a sentence.
+ * A second platform on the same folder, a half-finished restore, or a newer format is refused with a sentence.
  */
-export async function openDataFolder(path: string): Promise<DataFolder> {
+export async function openDataFolder(
+  path: string,
+  formats: Formats = FORMATS,
+): Promise<DataFolder> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  const unlock = lock(path);
+  const unlock = lockDataFolder(path);
   try {
-    const fresh = await checkFormat(path);
+    await refuseHalfRestored(path);
+    const fresh = await checkFormat(path, formats);
     const run = runFolderOf(path);
     for (const folder of ["secrets", "run", "objects", "git", "artifacts", "engine"]) {
       await mkdir(join(path, folder), { recursive: true, mode: 0o700 });
@@ -53,8 +63,11 @@ export function runFolderOf(path: string): string {
   return join(tmpdir(), `ofc-${process.getuid?.() ?? 0}-${name}`);
 }
 
-/** SQLite's file lock goes with the process, however it ends; a pid file would not. */
-function lock(path: string): () => void {
+/**
+ * Keep every other platform off the folder until the returned function is called. SQLite's file lock goes
+ * with the process, however it ends; a pid file would not. Throws DataFolderInUse.
+ */
+export function lockDataFolder(path: string): () => void {
   const database = new DatabaseSync(join(path, "lock"), { timeout: 0 });
   try {
     database.exec(
@@ -63,7 +76,7 @@ function lock(path: string): () => void {
   } catch (error) {
     database.close();
     if (error instanceof Error && /locked/.test(error.message)) {
-      throw new Error(
+      throw new DataFolderInUse(
         `Another platform runs on ${path}; stop it first, or give this one its own folder with --data DIR.`,
       );
     }
@@ -72,25 +85,23 @@ function lock(path: string): () => void {
   return () => database.close();
 }
 
-async function checkFormat(path: string): Promise<boolean> {
-  const file = join(path, "format");
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  });
-  if (text === undefined) {
-    await writeDurably(file, `${FORMAT}\n`, 0o644);
-    return true;
-  }
-  const found = Number(text.trim());
-  if (!Number.isInteger(found) || found < 1)
-    throw new Error(`${file} holds ${JSON.stringify(text.trim())}; expected a whole number.`);
-  if (found > FORMAT) {
+async function refuseHalfRestored(path: string): Promise<void> {
+  const isThere = await access(join(path, RESTORING)).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
     throw new Error(
-      `${path} has format ${found}, made by a newer release; this one reads up to ${FORMAT}. Upgrade, or use another --data.`,
+      `A restore into ${path} was not finished. Run ./ofc restore again, or remove the folder to start anew.`,
     );
-  }
-  return false;
+}
+
+/** True when the folder is new. */
+async function checkFormat(path: string, formats: Formats): Promise<boolean> {
+  const found = await readFormat(path);
+  if (found === undefined) await writeDurably(join(path, "format"), `${formats.newest}\n`, 0o644);
+  else await bringForward(path, found, formats);
+  return found === undefined;
 }
 
 /** Somebody else could have made the folder below the shared temp folder first. */

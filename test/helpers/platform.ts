@@ -16,8 +16,8 @@ export type RunningPlatform = {
   readonly words: readonly string[];
   /** JSON log lines, parsed. */
   readonly log: readonly Record<string, unknown>[];
-  /** Run `ofc <args>` against it; rejects with what it printed when it fails. */
-  ofc(...args: string[]): Promise<string>;
+  /** Run an `ofc` command against it, unless `--data` says otherwise; rejects with what it printed when it fails. */
+  ofc(command: string, ...args: string[]): Promise<string>;
   /** SIGTERM, and wait for the end. */
   stop(): Promise<number | null>;
   /** SIGKILL the platform process alone, as a crash would. */
@@ -54,7 +54,7 @@ export async function startPlatform(
     pid: child.pid ?? 0,
     words,
     log,
-    ofc: (...args) => runOfc([...args, "--data", dataFolder], env),
+    ofc: (command, ...args) => runOfc([command, "--data", dataFolder, ...args], env),
     async stop() {
       const gone = once(child, "exit");
       child.kill("SIGTERM");
