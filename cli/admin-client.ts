@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { Agent, fetch, type Response } from "undici";
 import { z } from "zod";
 import { describe, errorCode } from "#sdk/errors.ts";
+import { tryJson } from "#sdk/try-json.ts";
 
 /** What a running platform writes into its data folder, so that commands find it. */
 const RUNNING = z.object({ pid: z.number().int(), url: z.string(), socket: z.string() });
-export type Running = z.infer<typeof RUNNING>;
+type Running = z.infer<typeof RUNNING>;
 
 /** The file of `Running` below a data folder. */
 export function runningFile(dataFolder: string): string {
@@ -86,22 +87,13 @@ async function findRunning(dataFolder: string): Promise<Running> {
       cause: error,
     });
   });
-  const running = RUNNING.safeParse(parseJson(text)).data;
+  const running = RUNNING.safeParse(tryJson(text)).data;
   if (running === undefined || !isAlive(running.pid)) {
     throw new Error(
       `No platform runs on ${dataFolder}. Start one with: ./ofc up (or name its folder with --data DIR)`,
     );
   }
   return running;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not what a platform writes, so none runs.
-    return undefined;
-  }
 }
 
 function isAlive(pid: number): boolean {

@@ -14,7 +14,7 @@ export type CommandContext = {
   readonly env: Env;
 };
 
-export type CommandOptions = {
+type CommandOptions = {
   readonly data: string;
   readonly port: number;
   readonly engine: "auto" | "process" | "docker";

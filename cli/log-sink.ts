@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { tryJson } from "#sdk/try-json.ts";
 import { stripControls } from "./terminal.ts";
 
 const LINE = z.looseObject({ level: z.string(), event: z.string(), time: z.string() });
@@ -18,7 +19,8 @@ export function createLogSink(stream: NodeJS.WriteStream): (line: string) => voi
 
 /** `undefined` for what only programs want. */
 function toWords(line: string): string | undefined {
-  const parsed = LINE.safeParse(parseJson(line));
+  // A child that dies prints what it likes.
+  const parsed = LINE.safeParse(tryJson(line));
   if (!parsed.success) return stripControls(line.trimEnd());
   const { level, event, time, ...facts } = parsed.data;
   if (QUIET_LEVELS.has(level)) return undefined;
@@ -26,13 +28,4 @@ function toWords(line: string): string | undefined {
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return stripControls(`${time.slice(11, 19)} ${level} ${event} ${rest.join(" ")}`.trimEnd());
-}
-
-/** A child that dies prints what it likes. */
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@ import { HttpError } from "#sdk/errors.ts";
 import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
 import type { FunctionDeployment, FunctionStatus } from "#sdk/messages.ts";
 import { SYSTEM_NAMESPACE, type SystemFunction } from "#sdk/names.ts";
+import { tryJson } from "#sdk/try-json.ts";
 
 export type GatewayCredentials = {
   readonly user: string;
@@ -10,7 +11,7 @@ export type GatewayCredentials = {
   readonly key: PayloadKey;
 };
 
-export type CallOptions = {
+type CallOptions = {
   /** Appended to the function's path, `?build=…` for instance. */
   readonly query?: string;
   readonly method?: string;
@@ -140,16 +141,7 @@ const refusal = z.object({ code: z.string(), message: z.string() });
 /** The answer's own code and message, or its text where it is not one of ours. */
 async function toError(response: Response, call: string): Promise<HttpError> {
   const text = (await response.text()).trim();
-  const own = refusal.safeParse(parseJson(text)).data;
+  const own = refusal.safeParse(tryJson(text)).data;
   const message = own?.message ?? (text || `The gateway answered ${response.status} to ${call}.`);
   return new HttpError(response.status, own?.code ?? "gateway-refused", message);
-}
-
-/** `undefined` for text that is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

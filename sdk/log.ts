@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 
 /** Facts of one log line, in snake_case; `undefined` is left out. Never a secret or a payload. */
-export type Facts = Readonly<Record<string, unknown>>;
+type Facts = Readonly<Record<string, unknown>>;
 
 export type Log = {
   /** `event` is kebab-case in the past tense: `build-queued`. */

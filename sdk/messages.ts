@@ -11,7 +11,7 @@ export type Job = {
   readonly step: "run" | "status";
 };
 
-export type Resources = { readonly memory?: string; readonly cpu?: string };
+type Resources = { readonly memory?: string; readonly cpu?: string };
 
 /** Body of POST and PUT `/system/functions` (spec/openfaas-api.md section 2.1). */
 export type FunctionDeployment = {

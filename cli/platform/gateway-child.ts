@@ -2,11 +2,17 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { z } from "zod";
 import type { Env } from "#sdk/env.ts";
+import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
+import { tryJson } from "#sdk/try-json.ts";
 
 /** Longest wait for the gateway to listen, in milliseconds. */
 const START_LIMIT_MS = 10_000;
+
+/** The line with which a gateway gives up. */
+const REASON = z.object({ event: z.literal("gateway-not-started"), error: z.string() });
 
 export type GatewayChild = {
   readonly url: string;
@@ -25,6 +31,7 @@ export async function startGateway(
   writeLog: (line: string) => void,
 ): Promise<GatewayChild> {
   let closing = false;
+  let restarting: Promise<void> | undefined;
   let child = await startOnce(project, env, writeLog);
   const url = child.url;
   watch();
@@ -34,14 +41,16 @@ export async function startGateway(
     async close(drainMs) {
       closing = true;
       await end(child.process, drainMs);
+      await restarting;
     },
   };
 
   function watch(): void {
+    log.info("gateway-started", { pid: child.process.pid });
     child.process.once("exit", (code, signal) => {
       if (closing) return;
       log.error("gateway-died", { code, signal });
-      void restart();
+      restarting = restart();
     });
   }
 
@@ -50,11 +59,12 @@ export async function startGateway(
     for (let waitMs = 50; !closing; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
         child = await startOnce(project, { ...env, port }, writeLog);
+        if (closing) return await end(child.process, 0);
         log.info("gateway-restarted", {});
         watch();
         return;
       } catch (error) {
-        log.error("gateway-not-restarted", { error: String(error) });
+        log.error("gateway-not-restarted", { error: describe(error) });
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
@@ -76,10 +86,8 @@ async function startOnce(
   let said = "";
   const lines = child.stderr === null ? undefined : createInterface({ input: child.stderr });
   lines?.on("line", (line) => {
-    said = `${said}${line}
-`.slice(-4_096);
-    writeLog(`${line}
-`);
+    said = `${said}${line}\n`.slice(-4_096);
+    writeLog(`${line}\n`);
   });
   const timer = AbortSignal.timeout(START_LIMIT_MS);
   const started = await Promise.race([
@@ -100,7 +108,8 @@ function explain(said: string, env: Env): string {
     return `Port ${env.port} is in use; stop what listens there, or choose another with --port.`;
   if (said.includes("EACCES"))
     return `Port ${env.port} may not be used by this user; choose one above 1023 with --port.`;
-  return `The gateway did not start: ${said.trim() || `nothing was heard of it within ${START_LIMIT_MS} ms`}`;
+  const reasons = said.split("\n").flatMap((line) => REASON.safeParse(tryJson(line)).data ?? []);
+  return reasons.at(-1)?.error ?? (said.trim() || `It did not listen within ${START_LIMIT_MS} ms.`);
 }
 
 async function end(child: ChildProcess, drainMs: number): Promise<void> {

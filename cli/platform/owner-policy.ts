@@ -2,7 +2,7 @@ import type { Ledger } from "#ledger/types.ts";
 import { refuseSlug, toSlug } from "#sdk/names.ts";
 
 /** Owners whose code ships with the platform: the demo's and the doctor's canary. */
-export const PLATFORM_OWNERS = ["demo", "ofc-doctor"] as const;
+const PLATFORM_OWNERS = ["demo", "ofc-doctor"] as const;
 /** The setting that lets strangers onto the process engine; its name says what it risks. */
 export const STRANGERS_SWITCH = "process_engine_runs_strangers_code";
 

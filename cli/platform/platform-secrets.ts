@@ -38,6 +38,6 @@ export async function readPlatformSecrets(folder: string): Promise<PlatformSecre
 }
 
 /** The key's id is the start of its digest, so that every process names the same file the same. */
-export function toPayloadKey(secret: string): PayloadKey {
+function toPayloadKey(secret: string): PayloadKey {
   return { id: createHash("sha256").update(secret).digest("hex").slice(0, 8), secret };
 }
