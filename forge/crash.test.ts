@@ -171,3 +171,25 @@ test("a push that breaks off in the middle ends, leaves no ref, and makes room f
   t.is(after.code, 0);
   t.is((await forge.webhooks(1)).length, 1);
 });
+
+test("a transfer that hangs does not keep the forge from stopping", async (t) => {
+  const forge = await setUpForge(t);
+  const { token } = forge.forge.createToken("alice");
+  const stuck = await fetch(`${forge.url}/git/alice/shop.git/git-receive-pack`, {
+    method: "POST",
+    headers: {
+      authorization: `Basic ${Buffer.from(`alice:${token}`).toString("base64")}`,
+      "content-type": "application/x-git-receive-pack-request",
+    },
+    body: new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("00a7")),
+    }),
+    duplex: "half",
+  });
+  const started = performance.now();
+
+  await forge.close();
+
+  t.true(performance.now() - started < 8_000);
+  t.is((await stuck.arrayBuffer()).byteLength, 0);
+});

@@ -46,16 +46,17 @@ export async function callBackend(git: Git, call: BackendCall): Promise<Response
   const end = () => endGroup(child);
   call.signal.addEventListener("abort", end);
   const limit = setTimeout(end, call.limitMs);
+  const fed = feed(call, stdin, end);
   const ended = new Promise<void>((resolve) => {
     child.once("error", () => resolve());
     child.once("exit", () => resolve());
   }).then(() => {
     clearTimeout(limit);
+    fed.stop();
     call.signal.removeEventListener("abort", end);
     call.onEnd();
   });
   const complaint = collectTail(stderr);
-  const fed = feed(call, stdin, end);
 
   try {
     const head = await readHead(stdout);
@@ -109,28 +110,34 @@ function feed(
   { request, idleMs, limitBytes }: BackendCall,
   stdin: Writable,
   end: () => void,
-): { readonly complete: boolean } {
-  const state = { complete: false };
+): { readonly complete: boolean; stop(): void } {
+  const reader = request.body?.getReader();
+  const idle = setTimeout(end, idleMs);
+  const state = { complete: false, stop };
+  let sizeBytes = 0;
   // git may end before it has read everything; its answer tells why.
   stdin.on("error", () => {});
-  copy().catch(end);
+  copy()
+    .catch(end)
+    .finally(() => clearTimeout(idle));
   return state;
 
   async function copy(): Promise<void> {
-    const idle = setTimeout(end, idleMs);
-    let sizeBytes = 0;
-    try {
-      for await (const chunk of request.body ?? []) {
-        idle.refresh();
-        sizeBytes += chunk.length;
-        if (sizeBytes > limitBytes) return end();
-        if (!stdin.write(chunk)) await drained(stdin);
-      }
-      state.complete = true;
-      stdin.end();
-    } finally {
-      clearTimeout(idle);
+    for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
+      idle.refresh();
+      sizeBytes += next.value.length;
+      if (sizeBytes > limitBytes) return end();
+      if (!stdin.write(next.value)) await drained(stdin);
     }
+    state.complete = true;
+    stdin.end();
+  }
+
+  /** git has ended: what the client still sends, or never sends, is nobody's concern. */
+  function stop(): void {
+    clearTimeout(idle);
+    // A client that left has cancelled its body already.
+    if (!state.complete) reader?.cancel().catch(() => {});
   }
 }
 
