@@ -1,7 +1,7 @@
 import type { Claim, PlannedFunction } from "#ledger/types.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailed, type FunctionFailure } from "./build-failed.ts";
 import { readBuildResult } from "./read-build-result.ts";
 import type { Source } from "./source.ts";
 
@@ -21,52 +21,77 @@ export type BuildWork = {
 
 /**
  * Build what has no artifact, a few at a time; every function is tried even when one failed, so that one
- * push shows all that is wrong with it. Throws BuildFailed with the reasons.
+ * push shows all that is wrong with it. Throws BuildFailed with the reasons, or what a later attempt may
+ * mend; nothing is under way any more then.
  */
 export async function buildFunctions(work: BuildWork): Promise<void> {
   const waiting = [...work.missing];
-  const failures: { readonly name: string; readonly reason: string }[] = [];
-  await Promise.all(
-    Array.from({ length: Math.min(work.concurrency, waiting.length) }, async () => {
-      for (let planned = waiting.shift(); planned !== undefined; planned = waiting.shift()) {
-        const reason = await buildOne(work, planned);
-        if (reason !== undefined) failures.push({ name: planned.name, reason });
-      }
-    }),
-  );
+  const reasons = new Map<string, string>();
+  const workers = Array.from({ length: Math.min(work.concurrency, waiting.length) }, buildNext);
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
+
+  const failures = work.missing.flatMap(({ name }) => {
+    const reason = reasons.get(name);
+    return reason === undefined ? [] : [{ name, reason }];
+  });
   if (failures.length > 0) throw new BuildFailed("failed", summarise(failures), failures);
+
+  async function buildNext(): Promise<void> {
+    for (let planned = waiting.shift(); planned !== undefined; planned = waiting.shift()) {
+      try {
+        const reason = await buildOne(work, planned);
+        if (reason !== undefined) reasons.set(planned.name, reason);
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+    }
+  }
 }
 
 /** The reason of a failure that belongs to the function, or `undefined`. */
 async function buildOne(work: BuildWork, planned: PlannedFunction): Promise<string | undefined> {
-  const { claim, gateway, source, signal, tell } = work;
+  const { name } = planned;
   const started = performance.now();
-  tell({ type: "function", name: planned.name, step: "building" });
-  const response = await gateway.call(
-    "buildshiprun",
-    await source.packContext(claim.build, planned, signal),
-    {
-      headers: {
-        "x-build-id": claim.build.id,
-        "x-epoch": String(claim.epoch),
-        "x-function": planned.name,
-      },
-      contentKey: planned.key,
-      signal,
-    },
-  );
-  const reason = await readBuildResult(response, (text) =>
-    tell({ type: "log", name: planned.name, text }),
-  );
+  work.tell({ type: "function", name, step: "building" });
+  const reason = await sendContext(work, planned).catch(toReason);
   const ms = Math.round(performance.now() - started);
-  if (reason === undefined) tell({ type: "function", name: planned.name, step: "built", ms });
-  else tell({ type: "function", name: planned.name, step: "failed", ms, reason });
+  if (reason === undefined) work.tell({ type: "function", name, step: "built", ms });
+  else work.tell({ type: "function", name, step: "failed", ms, reason });
   return reason;
 }
 
-function summarise(
-  failures: readonly { readonly name: string; readonly reason: string }[],
-): string {
+/** Files that cannot be a build context are the function's own failure. */
+function toReason(error: unknown): string {
+  if (error instanceof BuildFailed) return error.message;
+  throw error;
+}
+
+async function sendContext(work: BuildWork, planned: PlannedFunction): Promise<string | undefined> {
+  const { claim, gateway, source, tell } = work;
+  const { name } = planned;
+  const done = new AbortController();
+  const signal = AbortSignal.any([work.signal, done.signal]);
+  try {
+    const context = await source.packContext(claim.build, planned, signal);
+    const response = await gateway.call("buildshiprun", context, {
+      headers: {
+        "x-build-id": claim.build.id,
+        "x-epoch": String(claim.epoch),
+        "x-function": name,
+      },
+      contentKey: planned.key,
+      signal,
+    });
+    return await readBuildResult(response, (text) => tell({ type: "log", name, text }));
+  } finally {
+    // A context that nobody read to its end still holds a reader of the mirror.
+    done.abort();
+  }
+}
+
+function summarise(failures: readonly FunctionFailure[]): string {
   const [first] = failures;
   if (failures.length === 1 && first !== undefined) return `${first.name}: ${first.reason}`;
   return `${failures.map(({ name }) => name).join(", ")} failed to build; ${first?.name}: ${first?.reason}`;

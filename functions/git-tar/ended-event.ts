@@ -1,14 +1,14 @@
 import type { Build } from "#ledger/types.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import { functionUrl } from "#sdk/status-urls.ts";
-import type { BuildFailed } from "./build-failed.ts";
+import type { Ending } from "./build-failed.ts";
 import type { Commit } from "./statuses.ts";
 
 /** The last event of a build, for whoever follows it. `ms` counts from when the push was accepted. */
 export function endedEvent(
   { owner, urls }: Commit,
   { plan, acceptedAt }: Build,
-  { state, message: reason }: BuildFailed,
+  { state, reason }: Ending,
   at: number,
 ): BuildEvent {
   const live = state === "live" ? (plan?.functions ?? []) : [];

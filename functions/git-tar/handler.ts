@@ -1,6 +1,8 @@
+import { z } from "zod";
 import type { Claim, Ledger } from "#ledger/types.ts";
 import type { Handler } from "#sdk/answer.ts";
-import { HttpError } from "#sdk/errors.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
 import type { Job } from "#sdk/messages.ts";
 import { holdLease } from "./hold-lease.ts";
 import { type RunTools, runBuild } from "./run-build.ts";
@@ -15,34 +17,32 @@ export type Tools = RunTools & {
 
 /**
  * Carry one build from `accepted` to a terminal state: head, fetch, plan, build all, switch, report.
- * A job that finds nothing to claim is done: somebody else has the build, or it has ended.
+ * A job that finds nothing to claim is done: somebody else has the build, or it has ended. What a later
+ * attempt may mend is answered 5xx, and the claim given back.
  */
 export function createHandler(tools: Tools): Handler {
   const { ledger, worker, leaseMs } = tools;
 
   return async function handleJob(request, log) {
-    const { buildId } = parseJob(await request.json());
+    const { buildId } = parseJob(await request.text());
     const claim = ledger.claimBuild(buildId, worker, leaseMs);
     if (claim === undefined) return Response.json({ claimed: false, build: buildId });
 
     const buildLog = log.with({ build: buildId, sha: claim.build.sha, branch: claim.build.branch });
     const lease = holdLease(ledger, claim, leaseMs, request.signal);
     try {
-      await runBuild(tools, claim, lease.signal, buildLog);
+      await runBuild(tools, claim, lease.signal, buildLog).catch(throwForLater);
     } finally {
       lease.stop();
       ledger.releaseClaim(claim);
-      await queueWaiting(claim);
+      await queueWaiting(claim, buildLog);
     }
-    return Response.json({
-      claimed: true,
-      build: buildId,
-      state: ledger.findBuild(buildId)?.state,
-    });
+    const state = ledger.findBuild(buildId)?.state;
+    return Response.json({ claimed: true, build: buildId, state });
   };
 
   /** A build of the branch that waited for this one starts now, not at the sweeper's next round. */
-  async function queueWaiting({ build }: Claim): Promise<void> {
+  async function queueWaiting({ build }: Claim, log: Log): Promise<void> {
     const waiting = ledger
       .listUnleased()
       .filter(
@@ -51,23 +51,41 @@ export function createHandler(tools: Tools): Handler {
       );
     for (const { id, ownerId } of waiting) {
       const job: Job = { v: 1, buildId: id, step: "run" };
-      await tools.gateway.queue("git-tar", JSON.stringify(job), {
-        headers: { "x-owner-id": ownerId },
-      });
+      const headers = { "x-owner-id": ownerId };
+      await tools.gateway
+        .queue("git-tar", JSON.stringify(job), { headers })
+        .catch((error: unknown) => log.warn("waiting-not-queued", { error: describe(error) }));
     }
   }
 }
 
-function parseJob(body: unknown): Job {
-  const job = body as Partial<Job> | null;
-  if (job?.v !== 1)
+const JOB = z.object({ v: z.literal(1), buildId: z.string(), step: z.literal("run") });
+
+function parseJob(text: string): Pick<Job, "buildId"> {
+  const body = toJson(text);
+  const { v } = z.object({ v: z.unknown() }).safeParse(body).data ?? {};
+  if (v !== undefined && v !== 1)
     throw new HttpError(
       503,
       "unknown-version",
-      `Job version ${String(job?.v)} is not known here; it is kept for a newer release.`,
+      `Job version ${String(v)} is not known here; it is kept for a newer release.`,
     );
-  if (typeof job.buildId !== "string" || job.step !== "run") {
-    throw new HttpError(400, "bad-job", 'A job is {"v":1,"buildId":"…","step":"run"}.');
+  const { success, data } = JOB.safeParse(body);
+  if (success) return data;
+  throw new HttpError(400, "bad-job", 'A job is {"v":1,"buildId":"…","step":"run"}.');
+}
+
+function toJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Like any other value that is not a job.
+    return undefined;
   }
-  return { v: 1, buildId: job.buildId, step: job.step };
+}
+
+/** The queue gives up on a job that is answered 4xx, but the build has no end yet. */
+function throwForLater(error: unknown): never {
+  if (!(error instanceof HttpError) || error.status >= 500) throw error;
+  throw new HttpError(503, error.code, error.message, { cause: error.cause });
 }

@@ -7,18 +7,24 @@ export class LeaseLost extends Error {
 
 /**
  * Renew a claim three times per lease and watch the build; `signal` aborts with LeaseLost when the claim
- * is void (superseded, cancelled, taken over), or with the caller's own reason.
+ * is void (superseded, cancelled, taken over), with what the ledger threw when it cannot be renewed, or with
+ * the caller's own reason.
  */
 export function holdLease(
-  ledger: Ledger,
+  ledger: Pick<Ledger, "renewClaim" | "watch" | "findBuild">,
   claim: Claim,
   leaseMs: number,
   caller: AbortSignal,
 ): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   const renew = () => {
-    if (!ledger.renewClaim(claim, leaseMs))
-      controller.abort(new LeaseLost("The build was superseded, cancelled or taken over."));
+    try {
+      if (!ledger.renewClaim(claim, leaseMs))
+        controller.abort(new LeaseLost("The build was superseded, cancelled or taken over."));
+    } catch (error) {
+      // Thrown from a timer it would end the process.
+      controller.abort(error);
+    }
   };
   const timer = setInterval(renew, leaseMs / 3);
   const unwatch = ledger.watch(claim.build.id, () => {

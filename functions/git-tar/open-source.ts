@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Build, Owner, Repository } from "#ledger/types.ts";
 import type { Env } from "#sdk/env.ts";
-import { HttpError } from "#sdk/errors.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";
 import type { ReadHead } from "#sdk/read-head.ts";
@@ -37,17 +36,21 @@ export type SourceTools = {
 /** How builds see repositories: head from the source's API, files from a mirror. */
 export function createOpenSource(tools: SourceTools) {
   return async (repository: Repository, owner: Owner): Promise<Source> => {
-    const mirror = openMirror({
-      folder: `${join(tools.mirrors, ...splitId(repository.id))}.git`,
-      cloneUrl: tools.cloneUrlOf(repository),
-      origins: tools.origins,
-      credential: () => credentialOf(tools, repository),
-      environment: tools.env,
-      limits: MIRROR_LIMITS,
-      log: tools.log,
-    });
+    const mirror = await endingBuild(async () => openMirrorOf(tools, repository));
     return createSource(tools, repository, owner, mirror);
   };
+}
+
+function openMirrorOf(tools: SourceTools, repository: Repository): Mirror {
+  return openMirror({
+    folder: `${join(tools.mirrors, ...splitId(repository.id))}.git`,
+    cloneUrl: tools.cloneUrlOf(repository),
+    origins: tools.origins,
+    credential: () => credentialOf(tools, repository),
+    environment: tools.env,
+    limits: MIRROR_LIMITS,
+    log: tools.log,
+  });
 }
 
 function createSource(
@@ -66,7 +69,7 @@ function createSource(
   return {
     readHead: (branch, signal) =>
       repository.installationId === 0
-        ? mirror.readHead(branch, signal)
+        ? endingBuild(() => mirror.readHead(branch, signal))
         : tools.readHead(repository, branch),
     fetchCommit: (sha, signal) =>
       endingBuild(async () => void (await mirror.fetchCommit(sha, signal))),
@@ -140,11 +143,7 @@ async function credentialOf(
   const [scm] = splitId(id);
   if (installationId === 0) {
     if (isPrivate)
-      throw new HttpError(
-        403,
-        "no-installation",
-        "The App is not installed on this private repository.",
-      );
+      throw new FetchError("no-access", "the App is not installed on this private repository");
     return undefined;
   }
   return {

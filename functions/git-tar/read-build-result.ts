@@ -9,7 +9,7 @@ const LINE = z.object({
 
 /**
  * Read buildshiprun's lines to the end. Returns why the build failed, `undefined` when it succeeded;
- * throws what a later attempt may mend (5xx, a stream that ends without a result).
+ * throws what a later attempt may mend (another answer, a stream that ends without a result).
  */
 export async function readBuildResult(
   response: Response,
@@ -23,16 +23,22 @@ export async function readBuildResult(
       `buildshiprun answered ${response.status}: ${text}`,
     );
   }
-  let rest = "";
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + chunk).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) {
-      const line = LINE.parse(JSON.parse(part));
-      for (const text of line.log ?? []) log(text);
-      if (line.status === "success") return undefined;
-      if (line.status === "failed") return line.error ?? "the build failed without a reason";
-    }
+  for await (const text of splitLines(response.body)) {
+    const line = LINE.parse(JSON.parse(text));
+    for (const one of line.log ?? []) log(one);
+    if (line.status === "success") return undefined;
+    if (line.status === "failed") return line.error ?? "the build failed without a reason";
   }
   throw new HttpError(503, "build-broke-off", "The builder's answer ended without a result.");
+}
+
+async function* splitLines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of body) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts.filter((part) => part !== "");
+  }
+  if (rest !== "") yield rest;
 }

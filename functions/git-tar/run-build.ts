@@ -14,13 +14,13 @@ import type { Log } from "#sdk/log.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import type { StatusUrls } from "#sdk/status-urls.ts";
 import { collectGarbage, reportStatus } from "./after-build.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailed, LIVE } from "./build-failed.ts";
 import { buildFunctions } from "./build-functions.ts";
-import { endedEvent } from "./ended-event.ts";
+import { endBuild } from "./end-build.ts";
 import { followHead } from "./follow-head.ts";
 import { LeaseLost } from "./hold-lease.ts";
 import type { Source } from "./source.ts";
-import { type Commit, endStatuses, plannedStatuses } from "./statuses.ts";
+import { type Commit, plannedStatuses } from "./statuses.ts";
 import { switchStack } from "./switch-stack.ts";
 
 /** Everything a build touches outside itself. */
@@ -44,25 +44,39 @@ export async function runBuild(
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
+  const commit = findCommit(tools, claim.build);
   try {
-    await carryOut(tools, claim, signal);
-    await collectGarbage(tools, claim);
-    end(tools, claim, new BuildFailed("live", ""), log);
+    const ending = await carryOut(tools, claim, commit, signal).catch(toEnding);
+    endBuild(tools.ledger, commit, claim, ending, log);
   } catch (error) {
-    if (error instanceof BuildFailed) end(tools, claim, error, log);
-    else if (isLost(error) || isLost(signal.reason))
-      log.info("build-left", { reason: describe(signal.reason ?? error) });
-    else throw error;
+    if (!isLost(error) && !isLost(signal.reason)) throw error;
+    log.info("build-left", { reason: describe(signal.reason ?? error) });
   }
   await reportStatus(tools, claim.build, log);
 }
 
-async function carryOut(tools: RunTools, claim: Claim, signal: AbortSignal): Promise<void> {
+function toEnding(error: unknown) {
+  if (error instanceof BuildFailed) return error.ending;
+  throw error;
+}
+
+async function carryOut(tools: RunTools, claim: Claim, commit: Commit, signal: AbortSignal) {
+  // Once switching has begun the head does not matter any more, and what is to be deployed is recorded.
+  if (claim.build.state !== "deploying") await buildStack(tools, claim, commit, signal);
+  await switchStack(tools.gateway, claim);
+  await collectGarbage(tools, claim);
+  return LIVE;
+}
+
+/** Everything up to the point from which the build is not cancelled any more. */
+async function buildStack(
+  tools: RunTools,
+  claim: Claim,
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<void> {
   const { ledger, gateway, concurrency } = tools;
   const { build } = claim;
-  // Switching had begun: the head does not matter any more, and what is to be deployed is recorded.
-  if (build.state === "deploying") return switchStack(gateway, claim);
-  const commit = findCommit(tools, build);
   const source = await tools.openSource(commit.repository, commit.owner);
   const tell = (event: DistributiveOmit<BuildEvent, "v" | "at">) =>
     ledger.addEvent(build.id, { v: 1, at: Date.now(), ...event });
@@ -73,9 +87,6 @@ async function carryOut(tools: RunTools, claim: Claim, signal: AbortSignal): Pro
   tell({ type: "fetched", ms: Math.round(performance.now() - started) });
 
   const plan = build.plan ?? (await planOnce(ledger, claim, source, commit, signal));
-  const missing = plan.functions.filter(
-    ({ key }) => ledger.findArtifact(commit.owner.id, key) === undefined,
-  );
   tell({
     type: "planned",
     repository: commit.repository.name,
@@ -88,10 +99,10 @@ async function carryOut(tools: RunTools, claim: Claim, signal: AbortSignal): Pro
   });
 
   ledger.setState(claim, "building");
+  const missing = plan.functions.filter(({ key }) => !ledger.findArtifact(commit.owner.id, key));
   await buildFunctions({ gateway, claim, source, missing, concurrency, signal, tell });
   ledger.setState(claim, "built");
   if (!ledger.beginDeploying(claim)) throw new LeaseLost("A newer push of the branch takes over.");
-  await switchStack(gateway, claim);
 }
 
 async function planOnce(
@@ -102,9 +113,10 @@ async function planOnce(
   signal: AbortSignal,
 ): Promise<Plan> {
   const { plan, notes } = await source.plan(claim.build, signal);
-  ledger.storePlan(claim, plan, plannedStatuses(commit, plan));
+  // Before the plan: the next attempt tells them again rather than never.
   const at = Date.now();
   for (const text of notes) ledger.addEvent(claim.build.id, { v: 1, at, type: "note", text });
+  ledger.storePlan(claim, plan, plannedStatuses(commit, plan));
   return plan;
 }
 
@@ -119,23 +131,6 @@ function decideAction(
   const current = ledger.currentRelease(planned.service);
   const same = current?.specHash === planned.specHash && current.digest === artifact.digest;
   return same ? "unchanged" : "deploy";
-}
-
-/** Line 11: the terminal state and what the commit shall show, in one transaction. */
-function end(tools: RunTools, claim: Claim, ending: BuildFailed, log: Log): void {
-  const { ledger } = tools;
-  const { state, message: reason, failures } = ending;
-  const commit = findCommit(tools, claim.build);
-  const build = ledger.findBuild(claim.build.id) ?? claim.build;
-  try {
-    const statuses = endStatuses(commit, build.plan, { state, reason, failures });
-    ledger.endBuild(claim, state, reason, statuses);
-    ledger.addEvent(build.id, endedEvent(commit, build, ending, Date.now()));
-    log.info("build-ended", { state, reason });
-  } catch (error) {
-    if (!isLost(error)) throw error;
-    log.info("build-left", { reason: describe(error) });
-  }
 }
 
 function findCommit({ ledger, urls }: RunTools, build: Build): Commit {

@@ -6,10 +6,9 @@ import type {
   Repository,
   WantedStatus,
 } from "#ledger/types.ts";
-import type { TerminalBuildState } from "#sdk/messages.ts";
 import { stackStatus } from "#sdk/stack-status.ts";
 import { type StatusUrls, statusUrl } from "#sdk/status-urls.ts";
-import type { FunctionFailure } from "./build-failed.ts";
+import type { Ending } from "./build-failed.ts";
 
 /** What every status of one commit shares. */
 export type Commit = {
@@ -32,15 +31,7 @@ export function plannedStatuses(commit: Commit, plan: Plan): WantedStatus[] {
 }
 
 /** The last word on a push and each of its functions; a function without a failure shares the push's fate. */
-export function endStatuses(
-  commit: Commit,
-  plan: Plan | undefined,
-  end: {
-    readonly state: TerminalBuildState;
-    readonly reason: string;
-    readonly failures: readonly FunctionFailure[];
-  },
-): WantedStatus[] {
+export function endStatuses(commit: Commit, plan: Plan | undefined, end: Ending): WantedStatus[] {
   const state = commitState(end.state);
   const description = end.state === "live" ? "stack is successfully deployed" : end.reason;
   const whole = stackStatus(state, description, statusUrl(commit.urls, { ...commit, state }));
@@ -54,7 +45,7 @@ function endOfFunction(
   commit: Commit,
   planned: PlannedFunction,
   state: CommitState,
-  { reason, failures }: { readonly reason: string; readonly failures: readonly FunctionFailure[] },
+  { reason, failures }: Ending,
 ): WantedStatus {
   if (state === "success")
     return functionStatus(commit, planned, "success", `deployed: ${planned.service}`);
@@ -75,10 +66,9 @@ function functionStatus(
   return { context: planned.name, state, description, targetUrl };
 }
 
-function commitState(state: TerminalBuildState): CommitState {
+function commitState(state: Ending["state"]): CommitState {
   switch (state) {
     case "live":
-    case "skipped":
       return "success";
     case "failed":
       return "failure";

@@ -3,23 +3,25 @@ import type { Claim } from "#ledger/types.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { BuildFailed } from "./build-failed.ts";
+import { LeaseLost } from "./hold-lease.ts";
 
 const OUTCOME = z.object({
   ok: z.boolean(),
   failures: z.array(z.object({ name: z.string(), reason: z.string() })),
 });
 
-/** Ask buildshiprun to switch the stack. From here the build is not cancelled: there is no signal. */
+/**
+ * Ask buildshiprun to switch the stack. From here the build is not cancelled: there is no signal. Throws
+ * BuildFailed when it went back, LeaseLost when it was taken over, and what a later attempt may mend.
+ */
 export async function switchStack(gateway: GatewayClient, claim: Claim): Promise<void> {
   const response = await gateway.call("buildshiprun", "", {
     headers: { "x-build-id": claim.build.id, "x-epoch": String(claim.epoch) },
   });
   if (!response.ok) {
-    throw new HttpError(
-      503,
-      "deploy-failed",
-      `buildshiprun answered ${response.status}: ${(await response.text()).slice(0, 500)}`,
-    );
+    const text = `buildshiprun answered ${response.status}: ${(await response.text()).slice(0, 500)}`;
+    if (response.status === 409) throw new LeaseLost(text);
+    throw new HttpError(503, "deploy-failed", text);
   }
   const { ok, failures } = OUTCOME.parse(await response.json());
   if (!ok)
