@@ -11,6 +11,8 @@ export const FUNCTIONS = z.array(
     invocations: z.number(),
     deployedAt: z.number(),
     url: z.string(),
+    /** Why it does not serve as asked. */
+    problem: z.string().optional(),
   }),
 );
 

@@ -47,6 +47,17 @@ test("status shows what serves and the newest builds, as a table and as JSON", a
   );
 });
 
+test("status says below the table why a function does not serve as asked", async (t) => {
+  const admin = await startAdmin(t, {
+    problem: { name: "alice-cart", text: "replica r1 ended with exit code 1" },
+  });
+  makeBuilds(admin);
+
+  const { stdout } = await admin.ofc("status");
+
+  t.regex(stdout, /\nalice-cart .*\nalice-cart: replica r1 ended with exit code 1\n\n/);
+});
+
 test("before the first push every list says what there is not, and what to do", async (t) => {
   const admin = await startAdmin(t);
 

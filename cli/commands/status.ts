@@ -1,6 +1,6 @@
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
-import { formatAge } from "../terminal.ts";
+import { formatAge, stripControls } from "../terminal.ts";
 import { BUILDS, FUNCTIONS } from "../views.ts";
 import { printBuilds } from "./builds.ts";
 
@@ -27,6 +27,8 @@ export async function status(context: CommandContext): Promise<void> {
     ]),
     "No functions yet. ./ofc token <owner> prints a URL to push to.",
   );
+  for (const { name, problem } of functions)
+    if (problem !== undefined) terminal.line(terminal.bad(`${name}: ${stripControls(problem)}`));
   terminal.line();
   printBuilds(terminal, builds);
 }

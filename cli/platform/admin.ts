@@ -20,7 +20,7 @@ export type AdminTools = {
   readonly gateway: GatewayClient;
   readonly queue: Pick<Queue, "inspect" | "retryDead">;
   readonly forge: Pick<Forge, "createToken">;
-  readonly engine: Pick<Engine, "status" | "logs">;
+  readonly engine: Pick<Engine, "list" | "status" | "logs">;
   readonly policy: OwnerPolicy;
   /** Lines of `ofc config`. */
   readonly settings: readonly unknown[];
@@ -99,9 +99,12 @@ function limitOf(text: string | undefined): number {
   return limit;
 }
 
-async function listFunctions({ ledger, gateway, publicUrl }: AdminTools, slug: string | undefined) {
+async function listFunctions(tools: AdminTools, slug: string | undefined) {
+  const { ledger, gateway, engine, publicUrl } = tools;
   const owner = slug === undefined ? undefined : findOwner(ledger, slug);
+  // The gateway counts invocations; the engine knows why a function does not serve as asked.
   const statuses = new Map((await gateway.list()).map((status) => [status.name, status]));
+  const problems = new Map((await engine.list()).map(({ name, problem }) => [name, problem]));
   return ledger.listServing(owner === undefined ? {} : { ownerId: owner.id }).map((release) => {
     const status = statuses.get(release.service);
     return {
@@ -113,6 +116,7 @@ async function listFunctions({ ledger, gateway, publicUrl }: AdminTools, slug: s
       invocations: status?.invocationCount ?? 0,
       deployedAt: release.declaredAt,
       url: `${publicUrl}function/${release.service}`,
+      problem: problems.get(release.service),
     };
   });
 }

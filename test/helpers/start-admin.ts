@@ -19,18 +19,25 @@ import { openQueue } from "../../queue/queue.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
 import { createLoopback, deployedFunction } from "./loopback-gateway.ts";
 
-export type Said = { readonly code: number; readonly stdout: string; readonly stderr: string };
+type Said = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+type AdminOptions = {
+  /** What functions have printed. */
+  readonly printed?: readonly LogLine[];
+  /** What the engine says of a function that does not serve as asked. */
+  readonly problem?: { readonly name: string; readonly text: string };
+};
 
 const main = join(import.meta.dirname, "../../cli/main.ts");
 const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 /**
  * The admin socket over a real ledger, forge and queue, found through a data folder as that of a running
- * platform. `printed` is what functions have printed.
+ * platform.
  */
 export async function startAdmin(
   t: ExecutionContext,
-  { printed = [] }: { readonly printed?: readonly LogLine[] } = {},
+  { printed = [], problem }: AdminOptions = {},
 ) {
   const dataFolder = await mkdtemp(join(tmpdir(), "admin-"));
   const place = openLedgerFor(t);
@@ -63,6 +70,10 @@ export async function startAdmin(
     queue,
     forge,
     engine: {
+      list: async () =>
+        loopback.deployed.map((one) =>
+          one.name === problem?.name ? { ...one, problem: problem.text } : one,
+        ),
       status: async (name) => loopback.deployed.find((one) => one.name === name),
       async *logs({ name, follow, signal }) {
         yield* printed.filter((line) => line.name === name);
