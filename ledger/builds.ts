@@ -57,6 +57,13 @@ export function listUnleased(db: Database): Build[] {
     .map((row) => parseBuild(row).build);
 }
 
+/** Builds that have not ended, leased or not, oldest first. */
+export function listAllOpen(db: Database): Build[] {
+  return db
+    .all("SELECT * FROM builds WHERE ended_at IS NULL ORDER BY sequence")
+    .map((row) => parseBuild(row).build);
+}
+
 /** Those of a branch that have not ended, oldest first. */
 export function listOpen(
   db: Database,

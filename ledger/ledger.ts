@@ -15,6 +15,7 @@ import * as releases from "./releases.ts";
 import * as repositories from "./repositories.ts";
 import * as statuses from "./statuses.ts";
 import type { Ledger, UnixMs } from "./types.ts";
+import * as usage from "./usage.ts";
 import { createWatchers, type Watchers } from "./watchers.ts";
 import { createWriteNames } from "./write-names.ts";
 
@@ -55,6 +56,7 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     listBuilds: (filter) => builds.listBuilds(db, filter),
     listUnleased: () => builds.listUnleased(db),
     findLive: (repositoryId, branch) => builds.findLive(db, repositoryId, branch),
+    listOpen: () => builds.listAllOpen(db),
     claimBuild: (id, worker, leaseMs) => leases.claimBuild(db, id, worker, leaseMs),
     renewClaim: (claim, leaseMs) => leases.renewClaim(db, claim, leaseMs),
     releaseClaim: (claim) => leases.releaseClaim(db, claim),
@@ -92,6 +94,10 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     recordRepository: (repository) => repositories.recordRepository(db, repository),
     findRepository: (id) => repositories.findRepository(db, id),
     listRepositories: (ownerId) => repositories.listRepositories(db, ownerId),
+
+    nthNewestBuild: (ownerId, n) => usage.nthNewestBuild(db, ownerId, n),
+    countFunctions: (ownerId, except) => usage.countFunctions(db, ownerId, except),
+    sumArtifacts: (ownerId) => usage.sumArtifacts(db, ownerId),
 
     addEvent: (buildId, event) => events.addEvent(db, buildId, event),
     listEvents: (buildId, after) => events.listEvents(db, buildId, after),

@@ -208,6 +208,8 @@ export type Ledger = {
   listBuilds(filter: { readonly ownerId?: OwnerId; readonly limit: number }): Build[];
   /** Builds that are not terminal and that nobody holds a live lease on (line 4). */
   listUnleased(): Build[];
+  /** Builds that are not terminal, leased or not, oldest first. */
+  listOpen(): Build[];
   /**
    * Line 5: take the build by compare-and-set on its epoch, for `leaseMs`. `undefined` when it is
    * terminal, leased, or another build of its branch is running. The sixth claim without an end fails
@@ -298,6 +300,14 @@ export type Ledger = {
   ownerOfFunction(
     service: string,
   ): { readonly ownerId: OwnerId; readonly repositoryId: RepositoryId } | undefined;
+
+  // What an owner uses, for quotas
+  /** When the owner's n-th newest build was accepted; `undefined` when there are fewer. */
+  nthNewestBuild(ownerId: OwnerId, n: number): UnixMs | undefined;
+  /** Functions that serve or that a build under way will deploy, but for those of one repository. */
+  countFunctions(ownerId: OwnerId, exceptRepositoryId: RepositoryId): number;
+  /** Bytes of the owner's artifacts; those of equal content are there once. */
+  sumArtifacts(ownerId: OwnerId): number;
 
   // Events
   /** Append to what the pusher and the dashboard follow. */

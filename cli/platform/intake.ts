@@ -6,6 +6,7 @@ import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";
 import { createReadHead } from "#sdk/read-head.ts";
 import { createAskBack } from "../../functions/github-event/ask-back.ts";
+import { createBuildQuota } from "../../functions/github-push/build-quota.ts";
 import { createCatchUp } from "../../functions/github-push/catch-up.ts";
 import { readConfig as readPushConfig } from "../../functions/github-push/config.ts";
 import { createQueueBuild } from "../../functions/github-push/queue-build.ts";
@@ -26,11 +27,12 @@ export type IntakeTools = {
  * function that stops it.
  */
 export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeTools): () => void {
-  const { buildBranch, urls, queueTimeoutMs } = readPushConfig(env);
+  const { buildBranch, urls, queueTimeoutMs, buildsPerHour } = readPushConfig(env);
   const intervalMs = readEnv(env).milliseconds("catch_up_interval", "5m");
   const catchUp = createCatchUp({
     ledger,
     readHead: createReadHead(apps),
+    refuseBuild: createBuildQuota(ledger, buildsPerHour, Date.now),
     queueBuild: createQueueBuild(gateway, queueTimeoutMs),
     buildBranch,
     urls,

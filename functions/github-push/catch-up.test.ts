@@ -12,6 +12,7 @@ async function setUp(t: ExecutionContext) {
   await intake.deliver(pushDelivery({ after: commitSha(1) }));
   const heads = new Map<string, string | undefined | Error>([["main", commitSha(1)]]);
   const config = readConfig({});
+  const quota: { reason?: string } = {};
   const catchUp = createCatchUp({
     ledger,
     readHead: async (_, branch) => {
@@ -19,11 +20,12 @@ async function setUp(t: ExecutionContext) {
       if (head instanceof Error) throw head;
       return head;
     },
+    refuseBuild: () => quota.reason,
     queueBuild: createQueueBuild(loopback.gateway, 1_000),
     buildBranch: config.buildBranch,
     urls: config.urls,
   });
-  return { ...intake, ledger, heads, catchUp: () => catchUp(loopback.log) };
+  return { ...intake, ledger, heads, quota, catchUp: () => catchUp(loopback.log) };
 }
 
 test("a push that no delivery told of is noticed, accepted once, and queued", async (t) => {
@@ -78,4 +80,17 @@ test("a repository of which only side branches were pushed is not built unasked"
   heads.set("main", commitSha(1));
 
   t.is(await catchUp(), 0);
+});
+
+test("an owner who has had too many builds is caught up with once the next one is possible", async (t) => {
+  const { ledger, heads, quota, catchUp } = await setUp(t);
+  heads.set("main", commitSha(2));
+
+  quota.reason = "too many";
+  const refused = await catchUp();
+  delete quota.reason;
+  const accepted = await catchUp();
+
+  t.deepEqual([refused, accepted], [0, 1]);
+  t.is(ledger.listBuilds({ limit: 1 })[0]?.sha, commitSha(2));
 });

@@ -3,12 +3,15 @@ import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { ReadHead } from "#sdk/read-head.ts";
 import type { StatusUrls } from "#sdk/status-urls.ts";
+import type { RefuseBuild } from "./build-quota.ts";
 import type { createQueueBuild } from "./queue-build.ts";
 import { acceptCommit } from "./to-accept-push.ts";
 
 export type CatchUpTools = {
   readonly ledger: Pick<Ledger, "listRepositories" | "listBuilds" | "findOwner" | "acceptManually">;
   readonly readHead: ReadHead;
+  /** An owner who has had too many builds is caught up with later. */
+  readonly refuseBuild: RefuseBuild;
   readonly queueBuild: ReturnType<typeof createQueueBuild>;
   /** As in github-push's config. */
   readonly buildBranch: string;
@@ -44,6 +47,7 @@ export function createCatchUp(tools: CatchUpTools): (log: Log) => Promise<number
     const before = newestOf(repository, branch);
     // A repository that was never built has been seen, but not wanted, so far.
     if (owner === undefined || before === undefined) return false;
+    if (tools.refuseBuild(owner) !== undefined) return false;
     const head = await readHead(repository, branch);
     // A delivery may have come while the source was asked.
     if (head === undefined || head === newestOf(repository, branch)?.sha) return false;

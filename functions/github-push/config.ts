@@ -6,6 +6,8 @@ export type Config = {
   readonly buildBranch: string;
   /** Longest wait for a job to be queued, in milliseconds. */
   readonly queueTimeoutMs: number;
+  /** Builds of one owner that are accepted within an hour. */
+  readonly buildsPerHour: number;
   readonly urls: StatusUrls;
 };
 
@@ -14,6 +16,7 @@ export function readConfig(env: Env): Config {
   return read.done({
     buildBranch: read.text("build_branch", ""),
     queueTimeoutMs: read.milliseconds("write_timeout", "10s"),
+    buildsPerHour: read.integer("owner_builds_per_hour", 120, { min: 1, max: 1_000_000 }),
     urls: readStatusUrls(read),
   });
 }

@@ -6,10 +6,11 @@ import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";
 import { type PushEvent, parsePushEvent } from "#sdk/push-event.ts";
 import { STACK_CONTEXT, stackStatus } from "#sdk/stack-status.ts";
+import { createBuildQuota } from "./build-quota.ts";
 import type { Config } from "./config.ts";
 import { type BuildDecision, decideBuild } from "./decide-build.ts";
 import { createQueueBuild } from "./queue-build.ts";
-import { toAcceptPush } from "./to-accept-push.ts";
+import { type AcceptCommit, toAcceptPush } from "./to-accept-push.ts";
 
 /** Everything the handler may touch outside itself. */
 export type Tools = {
@@ -22,6 +23,7 @@ export type Tools = {
     | "recordRepository"
     | "listStatuses"
     | "wantStatus"
+    | "nthNewestBuild"
   >;
   readonly gateway: Pick<GatewayClient, "queue">;
   readonly now?: () => number;
@@ -33,6 +35,7 @@ type Received = { readonly scm: Scm; readonly key: string; readonly push: PushEv
 export function createHandler({ config, ledger, gateway, now = Date.now }: Tools): Handler {
   const audit = createAudit("github-push", gateway);
   const queueBuild = createQueueBuild(gateway, config.queueTimeoutMs);
+  const refuseBuild = createBuildQuota(ledger, config.buildsPerHour, now);
 
   return async function handlePush(request, log) {
     const received = {
@@ -45,20 +48,21 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
 
   function accept({ scm, key, push }: Received, branch: string, log: Log): Response {
     const commit = toAcceptPush(scm, push, branch, config.urls);
+    // What was answered before is answered the same.
+    const tooMany = ledger.findDelivery(key) === undefined ? refuseBuild(commit.owner) : undefined;
+    if (tooMany !== undefined) {
+      ledger.recordDelivery(toDelivery(key, push, tooMany, now(), TOO_MANY));
+      return refuse(commit, key, tooMany, TOO_MANY.status, log);
+    }
     const accepted = ledger.acceptPush({ ...commit, deliveryKey: key, event: "push" });
     const { decision, reason, build, superseded } = accepted;
     const about = { owner: push.owner.login, repository: push.repository.name };
-    const facts = { ...about, key, sha: push.sha, build: build?.id, reason };
     if (build === undefined) {
-      log.warn("push-refused", facts);
-      audit(reason, about, log);
-      ledger.recordRepository(commit.repository);
-      const { targetUrl } = commit.status;
-      const status = stackStatus("failure", reason, targetUrl);
-      ledger.wantStatus(commit.repository.id, push.sha, status);
-      return Response.json({ queued: false, reason }, { status: 403 });
+      const status = ledger.findDelivery(key)?.status ?? 403;
+      return refuse(commit, key, reason, status, log);
     }
 
+    const facts = { ...about, key, sha: push.sha, build: build.id, reason };
     if (decision === "queued") {
       log.info("build-queued", { ...facts, superseded });
       void queueBuild(build, superseded, log).then(() => audit("Git-tar invoked", about, log));
@@ -68,6 +72,21 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
     return Response.json({ queued: true, sha: build.sha, build: build.id }, { status: 202 });
   }
 
+  function refuse(
+    { owner, repository, sha, status: pending }: AcceptCommit,
+    key: string,
+    reason: string,
+    httpStatus: number,
+    log: Log,
+  ): Response {
+    const about = { owner: owner.login, repository: repository.name };
+    log.warn("push-refused", { ...about, key, sha, reason });
+    audit(reason, about, log);
+    ledger.recordRepository(repository);
+    ledger.wantStatus(repository.id, sha, stackStatus("failure", reason, pending.targetUrl));
+    return Response.json({ queued: false, reason }, { status: httpStatus });
+  }
+
   function skip(
     received: Received,
     { reason, skipped }: BuildDecision & { build: false },
@@ -75,7 +94,7 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
   ): Response {
     const { key, push } = received;
     const about = { owner: push.owner.login, repository: push.repository.name };
-    const isFirst = ledger.recordDelivery(toDelivery(key, push, reason, now()));
+    const isFirst = ledger.recordDelivery(toDelivery(key, push, reason, now(), SKIPPED));
     log.info("build-skipped", { ...about, key, sha: push.sha, reason });
     if (isFirst) {
       if (skipped) showSkipped(received, reason);
@@ -105,14 +124,22 @@ function readQuery(url: string): { readonly scm: Scm; readonly key: string } {
   return { scm, key: `${scm}:${id}` };
 }
 
-function toDelivery(key: string, push: PushEvent, reason: string, receivedAt: number): Delivery {
+const SKIPPED = { decision: "skipped", status: 200 } as const;
+const TOO_MANY = { decision: "refused", status: 429 } as const;
+
+function toDelivery(
+  key: string,
+  push: PushEvent,
+  reason: string,
+  receivedAt: number,
+  outcome: Pick<Delivery, "decision" | "status">,
+): Delivery {
   return {
     key,
     event: "push",
     receivedAt,
-    decision: "skipped",
+    ...outcome,
     reason,
-    status: 200,
     ownerLogin: push.owner.login,
     repository: push.repository.fullName,
     ref: push.ref,

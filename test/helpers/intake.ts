@@ -24,7 +24,12 @@ export function setUpIntake(t: ExecutionContext, env: Env = {}) {
   function start() {
     const ledger = place.ledger;
     const config = readEventConfig(env);
-    handlers["github-push"] = createGithubPush({ config: readPushConfig(env), ledger, gateway });
+    handlers["github-push"] = createGithubPush({
+      config: readPushConfig(env),
+      ledger,
+      gateway,
+      now: place.now,
+    });
     const handler = createGithubEvent({
       config,
       sources: [
@@ -44,6 +49,8 @@ export function setUpIntake(t: ExecutionContext, env: Env = {}) {
     get ledger() {
       return place.ledger;
     },
+    /** Move the clock. */
+    wait: place.wait,
     deliver: (request: Request) => answer(request),
     restart() {
       place.reopen();
