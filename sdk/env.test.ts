@@ -135,3 +135,17 @@ test("a layer below holds where nothing above names a value, and is told as the 
   );
   t.deepEqual(listSettings(base), listSettings(env));
 });
+
+test("a URL that holds a secret is neither listed nor told in an error", (t) => {
+  const good = { slack_url: "https://hooks.example.com/T0/B0/canary" };
+  const read = readEnv(good);
+
+  t.is(read.secretUrl("slack_url"), good.slack_url);
+  t.false(JSON.stringify(listSettings(good)).includes("canary"));
+
+  const bad = readEnv({ slack_url: "canary" });
+  bad.secretUrl("slack_url");
+
+  const error = t.throws(() => bad.done({}), { message: /slack_url is not a URL/ });
+  t.false(error.message.includes("canary"));
+});

@@ -28,6 +28,8 @@ export type EnvReader = {
   text(name: string, fallback?: string): string;
   /** An absolute http(s) URL with a trailing slash added. */
   url(name: string, fallback?: string): string;
+  /** An http(s) URL as it is, or `""`; it holds a secret, so it is neither listed nor told in errors. */
+  secretUrl(name: string): string;
   /** Milliseconds of `"30s"`, `"15m"`, `"30"` (seconds). */
   milliseconds(name: string, fallback: string): number;
   integer(name: string, fallback: number, range?: { min?: number; max?: number }): number;
@@ -87,23 +89,37 @@ export function readEnv(env: Env): EnvReader {
       problems.push(`${name} is not set; add it under "environment" in gateway_config.yml`);
       return undefined as T;
     }
-    const setting: Setting = {
-      name,
-      value: text,
-      source: given === undefined ? "default" : (sourcesOf.get(env)?.[name] ?? "environment"),
+    list(name, text, {
       ...(unit === undefined ? {} : { unit }),
       ...(fallback === undefined ? {} : { fallback }),
-    };
-    settings.push(setting);
-    shared.push(setting);
+    });
     const value = parse(text);
     if (value === undefined)
       problems.push(`${name} is ${JSON.stringify(text)}; expected ${expected}`);
     return value as T;
   }
 
+  function list(name: string, value: string, more: Pick<Setting, "unit" | "fallback">): void {
+    const given =
+      env[name] === undefined ? "default" : (sourcesOf.get(env)?.[name] ?? "environment");
+    const setting: Setting = { name, value, source: given, ...more };
+    settings.push(setting);
+    shared.push(setting);
+  }
+
+  function readSecretUrl(name: string): string {
+    const text = env[name] ?? "";
+    list(name, text === "" ? "" : "(set)", { unit: "URL", fallback: "" });
+    if (text !== "" && parseUrl(text) === undefined)
+      problems.push(
+        `${name} is not a URL such as "https://hooks.example.com/x" (not shown: it is a secret)`,
+      );
+    return text;
+  }
+
   return {
     settings,
+    secretUrl: readSecretUrl,
     text: (name, fallback) => read(name, fallback, undefined, (text) => text, "a text"),
     url: (name, fallback) =>
       read(name, fallback, "URL", parseUrl, 'a URL such as "http://127.0.0.1:8080"'),

@@ -9,10 +9,8 @@ export type Config = {
 
 export function readConfig(env: Env): Config {
   const read = readEnv(env);
-  const slackUrl = read.text("slack_url", "");
-  if (slackUrl !== "") read.url("slack_url"); // Only checked: Slack's addresses end without a slash.
   return read.done({
-    slackUrl,
+    slackUrl: read.secretUrl("slack_url"),
     slackTimeoutMs: read.milliseconds("slack_timeout", "5s"),
   });
 }
