@@ -15,14 +15,14 @@ export async function keepLog(
   data: string,
   log: Log,
 ): Promise<void> {
-  const entry: PipelineLog = {
-    RepoPath: ledger.findRepository(build.repositoryId)?.fullName ?? "",
-    CommitSHA: build.sha,
-    Function: name,
-    Source: "buildshiprun",
-    Data: data,
-  };
   try {
+    const entry: PipelineLog = {
+      RepoPath: ledger.findRepository(build.repositoryId)?.fullName ?? "",
+      CommitSHA: build.sha,
+      Function: name,
+      Source: "buildshiprun",
+      Data: data,
+    };
     const options = { query: `?build=${build.id}`, signal: AbortSignal.timeout(KEEP_MS) };
     const response = await gateway.call("pipeline-log", JSON.stringify(entry), options);
     await response.body?.cancel();

@@ -71,6 +71,22 @@ test("a lease that cannot be renewed stops the work instead of the process", asy
   t.is(lease.signal.reason, full);
 });
 
+test("a ledger that cannot be asked when the build changed stops the work instead of the process", async (t) => {
+  const { ledger } = setUp(t);
+  const held = claim(ledger, buildOf(ledger.acceptPush(push())));
+  const closed = new Error("the ledger is closed");
+  const findBuild = () => {
+    throw closed;
+  };
+  const lease = holdLease({ ...ledger, findBuild }, held, 600_000, never);
+  t.teardown(lease.stop);
+
+  ledger.addEvent(held.build.id, { v: 1, at: 1, type: "fetched", ms: 1 });
+  await until(() => lease.signal.aborted);
+
+  t.is(lease.signal.reason, closed);
+});
+
 test("a caller who goes away ends the work with its own reason", (t) => {
   const { ledger } = setUp(t);
   const held = claim(ledger, buildOf(ledger.acceptPush(push())));

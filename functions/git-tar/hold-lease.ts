@@ -7,7 +7,7 @@ export class LeaseLost extends Error {
 
 /**
  * Renew a claim three times per lease and watch the build; `signal` aborts with LeaseLost when the claim
- * is void (superseded, cancelled, taken over), with what the ledger threw when it cannot be renewed, or with
+ * is void (superseded, cancelled, taken over), with what the ledger threw when it cannot be asked, or with
  * the caller's own reason.
  */
 export function holdLease(
@@ -18,19 +18,23 @@ export function holdLease(
 ): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   const renew = () => {
+    if (!ledger.renewClaim(claim, leaseMs))
+      controller.abort(new LeaseLost("The build was superseded, cancelled or taken over."));
+  };
+  const renewWhenEnded = () => {
+    const state = ledger.findBuild(claim.build.id)?.state;
+    if (state === "superseded" || state === "cancelled") renew();
+  };
+  // Thrown from a timer or a watcher it would end the process.
+  const guarded = (look: () => void) => () => {
     try {
-      if (!ledger.renewClaim(claim, leaseMs))
-        controller.abort(new LeaseLost("The build was superseded, cancelled or taken over."));
+      look();
     } catch (error) {
-      // Thrown from a timer it would end the process.
       controller.abort(error);
     }
   };
-  const timer = setInterval(renew, leaseMs / 3);
-  const unwatch = ledger.watch(claim.build.id, () => {
-    const state = ledger.findBuild(claim.build.id)?.state;
-    if (state === "superseded" || state === "cancelled") renew();
-  });
+  const timer = setInterval(guarded(renew), leaseMs / 3);
+  const unwatch = ledger.watch(claim.build.id, guarded(renewWhenEnded));
   return {
     signal: AbortSignal.any([controller.signal, caller]),
     stop() {
