@@ -1,12 +1,17 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { describe } from "#sdk/errors.ts";
+import { describe, errorCode } from "#sdk/errors.ts";
 import { COMMANDS, type CommandEntry } from "./command-table.ts";
 import { RELEASE } from "./platform/release.ts";
 import { createTerminal } from "./terminal.ts";
 
 const project = resolve(import.meta.dirname, "..");
 const terminal = createTerminal(process.stdout);
+// `ofc config | head` closes the pipe when it has seen enough.
+process.stdout.on("error", (error) => {
+  if (errorCode(error) === "EPIPE") process.exit(0);
+  throw error;
+});
 const note = (text: string) => void process.stderr.write(`${text}\n`);
 
 const program = new Command("ofc")

@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { formatDuration } from "#sdk/duration.ts";
+import type { BuildEvent } from "#sdk/messages.ts";
+import { formatProgress, nothingTold } from "../../forge/push/format-progress.ts";
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
 import { formatAge, stripControls, type Terminal } from "../terminal.ts";
 import { BUILD, BUILDS, type BuildView } from "../views.ts";
 
-const EVENTS = z.array(z.looseObject({ at: z.number(), type: z.string() }));
+/** Written by the platform that reads them; their shape was checked by its compiler. */
+const EVENTS = z.array(z.custom<BuildEvent>());
 
 /** Recent builds, of one owner or of all; with `--id` one build and what happened to it. */
 export async function builds(context: CommandContext): Promise<void> {
@@ -17,10 +20,7 @@ export async function builds(context: CommandContext): Promise<void> {
     const events = await admin.get(`${path}/events`, EVENTS);
     if (options.json) return terminal.json({ ...build, events });
     printBuilds(terminal, [build]);
-    for (const { at, v: _, ...event } of events)
-      terminal.line(
-        `  +${formatDuration(at - build.acceptedAt)}  ${stripControls(formatEvent(event))}`,
-      );
+    printEvents(terminal, build, events);
     return;
   }
 
@@ -50,9 +50,18 @@ export function printBuilds(terminal: Terminal, list: readonly BuildView[]): voi
   );
 }
 
-function formatEvent(event: { readonly [key: string]: unknown; readonly type: string }): string {
-  const facts = Object.entries(event)
-    .filter(([key]) => key !== "type")
-    .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return `${event.type} ${facts.join(" ")}`.trim();
+/** What the pusher saw, each line with when it came; build logs in full. */
+function printEvents(
+  terminal: Terminal,
+  { acceptedAt }: BuildView,
+  events: readonly BuildEvent[],
+): void {
+  let state = nothingTold;
+  for (const event of events) {
+    const told = formatProgress(state, event);
+    state = told.state;
+    const lines = event.type === "log" ? [`${event.name} | ${event.text}`] : told.lines;
+    const when = `+${formatDuration(event.at - acceptedAt)}`.padStart(9);
+    for (const line of lines) terminal.line(`${terminal.dim(when)}  ${stripControls(line)}`);
+  }
 }

@@ -75,11 +75,22 @@ test("before the first push every list says what there is not, and what to do", 
 test("one build is told step by step, with its distance from the start", async (t) => {
   const admin = await startAdmin(t);
   const { live } = makeBuilds(admin);
+  const at = live.acceptedAt + 1_500;
+  admin.ledger.addEvent(live.id, { v: 1, at, type: "log", name: "cart", text: "npm ci" });
+  admin.ledger.addEvent(live.id, {
+    v: 1,
+    at,
+    type: "function",
+    name: "cart",
+    step: "healthy",
+    ms: 90,
+  });
 
   const { stdout } = await admin.ofc("builds", "--id", live.id);
 
   t.regex(stdout, new RegExp(`^${live.id} `, "m"));
-  t.regex(stdout, /^ {2}\+1\.50 s {2}fetched ms=12$/m);
+  t.regex(stdout, /^ {2}\+1\.50 s {2}cart \| npm ci$/m);
+  t.regex(stdout, /^ {2}\+1\.50 s {2}cart +fetched 12 ms · healthy 90 ms$/m);
 });
 
 test("a token is printed alone on stdout, as a URL to push below", async (t) => {
