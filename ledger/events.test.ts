@@ -4,9 +4,10 @@ import type { BuildEvent } from "#sdk/messages.ts";
 import { buildOf, claim, planOf, push, setUp } from "./test-support/set-up.ts";
 
 const fetched: BuildEvent = { v: 1, at: 1, type: "fetched", ms: 12 };
-const every: readonly BuildEvent[] = [
-  fetched,
-  {
+/** One of each type: the compiler asks for those that are new. */
+const ofEachType: { readonly [Type in BuildEvent["type"]]: Extract<BuildEvent, { type: Type }> } = {
+  fetched: { v: 1, at: 1, type: "fetched", ms: 12 },
+  planned: {
     v: 1,
     at: 2,
     type: "planned",
@@ -14,10 +15,19 @@ const every: readonly BuildEvent[] = [
     sha: "a",
     functions: [{ name: "cart", lang: "node", action: "build" }],
   },
-  { v: 1, at: 3, type: "waiting", reason: "another build runs" },
-  { v: 1, at: 4, type: "function", name: "cart", step: "failed", ms: 3, reason: "exit 1" },
-  { v: 1, at: 5, type: "log", name: "cart", text: "line\u0000\n" },
-  {
+  note: { v: 1, at: 2, type: "note", text: "functions.cart.limits is ignored" },
+  waiting: { v: 1, at: 3, type: "waiting", reason: "another build runs" },
+  function: {
+    v: 1,
+    at: 4,
+    type: "function",
+    name: "cart",
+    step: "failed",
+    ms: 3,
+    reason: "exit 1",
+  },
+  log: { v: 1, at: 5, type: "log", name: "cart", text: "line\u0000\n" },
+  ended: {
     v: 1,
     at: 6,
     type: "ended",
@@ -26,7 +36,8 @@ const every: readonly BuildEvent[] = [
     ms: 9,
     urls: [{ name: "cart", url: "http://localhost/function/alice-cart" }],
   },
-];
+};
+const every: readonly BuildEvent[] = Object.values(ofEachType);
 
 function setUpBuild(t: Parameters<typeof setUp>[0]) {
   const house = setUp(t);

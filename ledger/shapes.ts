@@ -76,6 +76,7 @@ export const buildEvent = z.discriminatedUnion("type", [
     ms: z.number().exactOptional(),
     reason: z.string().exactOptional(),
   }),
+  z.looseObject({ ...every, type: z.literal("note"), text: z.string() }),
   z.looseObject({ ...every, type: z.literal("log"), name: z.string(), text: z.string() }),
   z.looseObject({
     ...every,
