@@ -43,7 +43,7 @@ export async function runBuild(
       release();
     }
   } catch (error) {
-    return end({ status: "failed", error: explain(error, tools) });
+    return end({ status: "failed", ...explain(error, tools) });
   } finally {
     body.destroy();
   }
@@ -92,14 +92,20 @@ function ownerOf(config: BuildConfig, signed: string | undefined): string {
   return signed ?? config.ownerId ?? "";
 }
 
-function explain(error: unknown, { log, settings, signal }: RunTools): string {
+/** Why, and whether the same context may fare better later. */
+function explain(
+  error: unknown,
+  { log, settings, signal }: RunTools,
+): Pick<BuildLine, "error" | "retryable"> {
   if (error instanceof HttpError) {
     log.warn("build-failed", { code: error.code, error: describe(error) });
-    return error.message;
+    return { error: error.message, ...(error.status >= 500 && { retryable: true }) };
   }
   if (error instanceof DOMException && error.name === "TimeoutError")
-    return `The build took longer than ${settings.buildTimeoutMs / 1_000} s and was stopped.`;
-  if (signal.aborted) return "The caller went away.";
+    return {
+      error: `The build took longer than ${settings.buildTimeoutMs / 1_000} s and was stopped.`,
+    };
+  if (signal.aborted) return { error: "The caller went away.", retryable: true };
   log.error("build-crashed", { error: describe(error) });
-  return "Unexpected failure in the builder; see the platform's log.";
+  return { error: "Unexpected failure in the builder; see the platform's log.", retryable: true };
 }

@@ -149,6 +149,8 @@ export type BuildLine = {
   readonly image?: string;
   readonly status: "in_progress" | "success" | "failed";
   readonly error?: string;
+  /** Of `failed`: the builder could not go on, through no fault of the context; the same call may succeed later. */
+  readonly retryable?: boolean;
   /** Seconds. */
   readonly duration?: number;
   /** `sha256:…` of what was built, on the last line. */

@@ -61,7 +61,7 @@ export function createArtifactStore(folder: string): ArtifactStore {
       for (const hex of await listHomes(folder)) {
         const digest = `sha256:${hex}`;
         if (keep.has(digest) || (await ageOf(join(folder, hex))) < minimumAgeMs) continue;
-        if (await removeHome(join(folder, hex))) removed.push(digest);
+        if (await removeHome(join(folder, hex), minimumAgeMs)) removed.push(digest);
       }
       return removed;
     },
@@ -113,8 +113,11 @@ async function moveTo(built: string, home: string): Promise<boolean> {
   }
 }
 
-/** Renamed first, so that half an artefact is never found under its digest. */
-async function removeHome(home: string): Promise<boolean> {
+/**
+ * Renamed first, so that half an artefact is never found under its digest. A build of the same content may
+ * have come just before the rename and taken it for there: then it is young, and goes back.
+ */
+async function removeHome(home: string, minimumAgeMs = 0): Promise<boolean> {
   const doomed = `${home}.removed`;
   try {
     await rename(home, doomed);
@@ -122,6 +125,7 @@ async function removeHome(home: string): Promise<boolean> {
     if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
+  if ((await ageOf(doomed)) < minimumAgeMs && (await moveTo(doomed, home))) return false;
   await rm(doomed, { recursive: true, force: true });
   return true;
 }

@@ -174,6 +174,10 @@ test("a build that failed is passed on with its reason, leaves no artifact, and 
 });
 
 for (const [what, answer] of [
+  [
+    "could not go on through no fault of the context",
+    () => linesOf({ status: "failed", error: "The builder is stopping", retryable: true }),
+  ],
   ["ends without a result", () => linesOf({ log: ["npm ci"], status: "in_progress" })],
   ["is empty", () => new Response("")],
   ["is not made of lines", () => new Response('{"log":["npm ci"],"status":"in_progress"}\n<html>')],

@@ -51,6 +51,7 @@ async function* untilResult(
 ): AsyncGenerator<Uint8Array, BuildLine> {
   for await (const line of parseBuildLines(answer)) {
     tail.add(line.log ?? []);
+    if (line.retryable === true) throw new Error(line.error ?? "it gave no reason");
     if (line.status !== "in_progress") return line;
     yield encode(line);
   }

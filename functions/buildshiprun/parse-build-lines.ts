@@ -6,6 +6,7 @@ const LINE: z.ZodType<BuildLine> = z.object({
   image: z.string().exactOptional(),
   status: z.enum(["in_progress", "success", "failed"]),
   error: z.string().exactOptional(),
+  retryable: z.boolean().exactOptional(),
   duration: z.number().exactOptional(),
   digest: z
     .string()
