@@ -10,6 +10,7 @@ import { createHandler as createAuditEvent } from "../../functions/audit-event/h
 import { createHandler as createBuildshiprun } from "../../functions/buildshiprun/handler.ts";
 import { createHandler as createGarbageCollect } from "../../functions/garbage-collect/handler.ts";
 import { createHandler as createGitTar } from "../../functions/git-tar/handler.ts";
+import { readOwnerQuotas } from "../../functions/git-tar/owner-quotas.ts";
 import type { RunTools } from "../../functions/git-tar/run-build.ts";
 import { readConfig as readEventConfig } from "../../functions/github-event/config.ts";
 import { createCustomers } from "../../functions/github-event/customers.ts";
@@ -37,6 +38,7 @@ export type FunctionTools = {
   readonly openSource: RunTools["openSource"];
   readonly leaseMs: number;
   readonly concurrency: number;
+  readonly makeRoom: () => Promise<void>;
 };
 
 export type PipelineFunctions = {
@@ -67,6 +69,8 @@ export function openFunctions(tools: FunctionTools): PipelineFunctions {
       openSource: tools.openSource,
       urls: pushConfig.urls,
       concurrency: tools.concurrency,
+      quotas: readOwnerQuotas(env),
+      makeRoom: tools.makeRoom,
       worker: `pid-${process.pid}`,
       leaseMs: tools.leaseMs,
     }),

@@ -1,11 +1,13 @@
+import type { Engine } from "#provider/provider.ts";
 import { createGithubApps, type GithubApps } from "#sdk/github-app.ts";
-import { createBuilder } from "../../builder/builder.ts";
+import { type Builder, createBuilder } from "../../builder/builder.ts";
 import { readBuilderSettings } from "../../builder/settings.ts";
 import type { Forge } from "../../forge/forge.ts";
 import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
 import { openQueue, type Queue } from "../../queue/queue.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
+import { createGarbage, type Garbage, readGarbageSettings } from "./collect-garbage.ts";
 import { describeQueue } from "./describe-queue.ts";
 import { followBuild } from "./follow-build.ts";
 import type { Foundation, Stop } from "./foundation.ts";
@@ -23,6 +25,7 @@ export type Rooms = {
   readonly queue: Queue;
   readonly forge: Forge;
   readonly apps: GithubApps;
+  readonly garbage: Garbage;
 };
 
 /**
@@ -31,10 +34,13 @@ export type Rooms = {
  */
 export async function startRooms(base: Foundation, onStop: (stop: Stop) => void): Promise<Rooms> {
   const apps = createGithubApps({ sources: githubSources(base.settings, base.url, base.secrets) });
+  // Functions may ask for room on the disk, which the rooms beside them give back.
+  const garbage = Promise.withResolvers<Garbage>();
+  const makeRoom = async () => void (await (await garbage.promise).collectArtifacts());
   const opened = await Promise.allSettled([
     startEngine(base),
     startBuilder(base),
-    startFunctions(base, apps),
+    startFunctions(base, apps, makeRoom),
     startGatewayStop(base),
     startQueue(base),
     startForge(base),
@@ -42,14 +48,29 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   for (const one of opened) if (one.status === "fulfilled") onStop(one.value.stop);
 
   const [engine, builder, functions, gateway, queue, forge] = opened;
-  for (const one of [builder, gateway]) resultOf(one);
+  resultOf(gateway);
+  const { engine: running } = resultOf(engine).opened;
+  garbage.resolve(collectFrom(base, running, resultOf(builder).opened));
   return {
     engine: resultOf(engine).opened,
+    garbage: await garbage.promise,
     functions: resultOf(functions).opened,
     queue: resultOf(queue).opened,
     forge: resultOf(forge).opened,
     apps,
   };
+}
+
+function collectFrom(base: Foundation, engine: Engine, { artifacts }: Builder): Garbage {
+  const { data, ledger, settings, log } = base;
+  return createGarbage({
+    dataFolder: data.path,
+    ledger,
+    runningImages: async () => (await engine.inventory()).map(({ status }) => status.image),
+    artifacts,
+    settings: readGarbageSettings(settings.env),
+    log,
+  });
 }
 
 type Opened<T> = { readonly opened: T; readonly stop: Stop };
@@ -77,7 +98,7 @@ async function startEngine(base: Foundation): Promise<Opened<OpenedEngine>> {
   return { opened, stop: inTurn(unserve, () => opened.engine.close(settings.drainMs)) };
 }
 
-async function startBuilder(base: Foundation): Promise<Opened<unknown>> {
+async function startBuilder(base: Foundation): Promise<Opened<Builder>> {
   const { part, data, secrets, settings, sockets, log } = base;
   const opened = await part(
     "builder",
@@ -98,6 +119,7 @@ async function startBuilder(base: Foundation): Promise<Opened<unknown>> {
 async function startFunctions(
   base: Foundation,
   apps: GithubApps,
+  makeRoom: () => Promise<void>,
 ): Promise<Opened<PipelineFunctions>> {
   const { part, data, secrets, settings, sockets, ledger, policy, gateway, url, log } = base;
   const opened = await part(
@@ -115,6 +137,7 @@ async function startFunctions(
         openSource: await openSources(base, apps),
         leaseMs: settings.leaseMs,
         concurrency: settings.functionBuildConcurrency,
+        makeRoom,
       }),
     ({ handlers }) => Object.keys(handlers).join(", "),
   );

@@ -19,6 +19,12 @@ import { buildFunctions } from "./build-functions.ts";
 import { endBuild } from "./end-build.ts";
 import { followHead } from "./follow-head.ts";
 import { LeaseLost } from "./hold-lease.ts";
+import {
+  type OwnerQuotas,
+  readOwnerQuotas,
+  refuseArtifacts,
+  refuseFunctions,
+} from "./owner-quotas.ts";
 import type { Source } from "./source.ts";
 import { type Commit, plannedStatuses } from "./statuses.ts";
 import { switchStack } from "./switch-stack.ts";
@@ -32,7 +38,12 @@ export type RunTools = {
   readonly urls: StatusUrls;
   /** Functions of one push that are built at once. */
   readonly concurrency: number;
+  readonly quotas?: OwnerQuotas;
+  /** Drop what the owner's artefacts can do without, when there are too many. */
+  readonly makeRoom?: () => Promise<void>;
 };
+
+const DEFAULT_QUOTAS = readOwnerQuotas({});
 
 /**
  * The steps of design.md section 6 under one claim. Returns when the build is terminal or the claim is
@@ -86,7 +97,7 @@ async function buildStack(
   await source.fetchCommit(build.sha, signal);
   tell({ type: "fetched", ms: Math.round(performance.now() - started) });
 
-  const plan = build.plan ?? (await planOnce(ledger, claim, source, commit, signal));
+  const plan = build.plan ?? (await planOnce(tools, claim, source, commit, signal));
   tell({
     type: "planned",
     repository: commit.repository.name,
@@ -100,13 +111,14 @@ async function buildStack(
 
   ledger.setState(claim, "building");
   const missing = plan.functions.filter(({ key }) => !ledger.findArtifact(commit.owner.id, key));
+  if (missing.length > 0) await requireRoom(tools, commit.owner);
   await buildFunctions({ gateway, claim, source, missing, concurrency, signal, tell });
   ledger.setState(claim, "built");
   if (!ledger.beginDeploying(claim)) throw new LeaseLost("A newer push of the branch takes over.");
 }
 
 async function planOnce(
-  ledger: Ledger,
+  { ledger, quotas = DEFAULT_QUOTAS }: RunTools,
   claim: Claim,
   source: Source,
   commit: Commit,
@@ -116,8 +128,22 @@ async function planOnce(
   // Before the plan: the next attempt tells them again rather than never.
   const at = Date.now();
   for (const text of notes) ledger.addEvent(claim.build.id, { v: 1, at, type: "note", text });
+  const { owner, repository } = commit;
+  const elsewhere = ledger.countFunctions(owner.id, repository.id);
+  const refusal = refuseFunctions(owner.login, plan.functions.length, elsewhere, quotas);
+  if (refusal !== undefined) throw new BuildFailed("failed", refusal);
   ledger.storePlan(claim, plan, plannedStatuses(commit, plan));
   return plan;
+}
+
+async function requireRoom(
+  { ledger, quotas = DEFAULT_QUOTAS, makeRoom }: RunTools,
+  { id, login }: Owner,
+): Promise<void> {
+  if (refuseArtifacts(login, ledger.sumArtifacts(id), quotas) === undefined) return;
+  await makeRoom?.();
+  const refusal = refuseArtifacts(login, ledger.sumArtifacts(id), quotas);
+  if (refusal !== undefined) throw new BuildFailed("failed", refusal);
 }
 
 /** Build what has no artifact, deploy what changed, leave the rest alone. */

@@ -129,17 +129,17 @@ test("a call without source and delivery id is refused", async (t) => {
   t.is(response.status, 400);
 });
 
-test("a push beyond the owner's builds of an hour is refused 429, and the commit says when the next is possible", async (t) => {
+test("a push beyond the owner's builds of an hour is refused, and the commit says when the next is possible", async (t) => {
   const { deliver, ledger, jobsFor } = setUpIntake(t, { owner_builds_per_hour: "2" });
   await deliver(pushDelivery({ after: commitSha(1) }));
   await deliver(pushDelivery({ after: commitSha(2) }));
 
   const response = await deliver(pushDelivery({ after: commitSha(3), id: "third" }));
 
-  t.is(response.status, 429);
+  t.is(response.status, 403);
   const { reason } = (await response.json()) as { reason: string };
   t.regex(reason, /had 2 builds within an hour .*; the next one is possible at 01:00 UTC$/);
-  t.like(ledger.findDelivery("github:third"), { decision: "refused", reason, status: 429 });
+  t.like(ledger.findDelivery("github:third"), { decision: "refused", reason, status: 403 });
   t.like(ledger.listStatuses("github:10", commitSha(3))[0], {
     state: "failure",
     description: reason,
@@ -158,7 +158,7 @@ test("a redelivery of what was accepted or refused is answered as it was, whatev
 
   t.is(again.status, 202);
   t.deepEqual(await again.json(), await first.json());
-  t.is(refusedAgain.status, 429);
+  t.is(refusedAgain.status, 403);
   t.is(ledger.listBuilds({ limit: 10 }).length, 1);
 });
 
@@ -173,7 +173,7 @@ test("an hour after the oldest of them the next push is accepted, as another own
   wait(1);
   const late = await deliver(pushDelivery({ after: commitSha(3) }));
 
-  t.deepEqual([other.status, early.status, late.status], [202, 429, 202]);
+  t.deepEqual([other.status, early.status, late.status], [202, 403, 202]);
 });
 
 test("the README lists every variable", async (t) => {

@@ -125,7 +125,8 @@ function readQuery(url: string): { readonly scm: Scm; readonly key: string } {
 }
 
 const SKIPPED = { decision: "skipped", status: 200 } as const;
-const TOO_MANY = { decision: "refused", status: 429 } as const;
+/** Not 429: sources would send it again and again until it is accepted. */
+const TOO_MANY = { decision: "refused", status: 403 } as const;
 
 function toDelivery(
   key: string,

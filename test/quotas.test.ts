@@ -1,0 +1,41 @@
+import test from "ava";
+import { removeData, startPlatform } from "./helpers/platform.ts";
+import { answering, makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+
+test("an owner's quotas refuse a push with count and limit, and what serves goes on", async (t) => {
+  const platform = await startPlatform({
+    env: { queue_backend: "embedded", owner_functions: "1", owner_builds_per_hour: "3" },
+  });
+  t.teardown(async () => {
+    await platform.stop();
+    await removeData(platform.dataFolder);
+  });
+  const { url } = JSON.parse(await platform.ofc("token", "alice", "--json")) as { url: string };
+  const [shop, blog] = [await makeRepository(), await makeRepository()];
+  t.teardown(() => Promise.all([shop, blog].map(removeRepository)));
+  await shop.commit({
+    "stack.yml": stackOf({ cart: { lang: "node24" } }),
+    "cart/handler.js": answering("one"),
+  });
+  await blog.commit({
+    "stack.yml": stackOf({ post: { lang: "node24" } }),
+    "post/handler.js": answering("two"),
+  });
+
+  const first = await shop.push(`${url}/shop.git`);
+  const second = await blog.push(`${url}/blog.git`);
+  await shop.commit({ "cart/handler.js": answering("three") });
+  const third = await shop.push(`${url}/shop.git`);
+  await shop.commit({ "cart/handler.js": answering("four") });
+  const fourth = await shop.push(`${url}/shop.git`);
+
+  t.regex(first.output, /live in /, first.output);
+  t.regex(
+    second.output,
+    /functions: 1 here and 1 in alice's other repositories; an owner may have 1/,
+  );
+  t.regex(third.output, /live in /, third.output);
+  t.regex(fourth.output, /alice had 3 builds within an hour .* possible at \d\d:\d\d UTC/);
+  const answer = await fetch(new URL("function/alice-cart", platform.url));
+  t.is(await answer.text(), "three");
+});
