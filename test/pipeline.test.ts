@@ -74,6 +74,20 @@ for (const backend of BACKENDS) {
   });
 
   on(
+    "what stack.yml asks for and does not get is told, and the push goes live",
+    async (t, platform) => {
+      const extra = "    limits:\n      memory: 4Gi\n";
+      const files = { ...shop("one"), "stack.yml": stackOf({ cart: { lang: "node24", extra } }) };
+      const { repository, url } = await owner(t, platform, "noted", files);
+
+      const pushed = await repository.push(url);
+
+      t.regex(pushed.output, /note: .*limits/);
+      t.regex(pushed.output, /live in /);
+    },
+  );
+
+  on(
     "a source-only change replaces the version that serves; the unchanged function is not touched",
     async (t, platform) => {
       const { repository, url } = await owner(t, platform, "second", shop("one"));
