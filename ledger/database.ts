@@ -11,7 +11,7 @@ import type { Watchers } from "./watchers.ts";
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 /** Values by name, without the `$` they have in the statement. */
-export type Values = Readonly<Record<string, string | number | null>>;
+type Values = Readonly<Record<string, string | number | null>>;
 
 /** Called around each commit: just before it, when a crash loses the write, and just after, when it is kept. */
 export type OnCommit = (moment: "before" | "after") => void;

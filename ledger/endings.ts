@@ -8,7 +8,7 @@ import { settlePending, wantStatus } from "./statuses.ts";
 import type { Build, Claim, CommitState, WantedStatus } from "./types.ts";
 
 /** After so many in a row a branch's running build is let through (line 12). */
-export const SUPERSEDES_IN_A_ROW = 3;
+const SUPERSEDES_IN_A_ROW = 3;
 
 /** Line 11. From `deploying` a build only becomes live or failed (line 8). */
 export function endBuild(

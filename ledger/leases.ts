@@ -11,7 +11,7 @@ import { failExhausted, supersedeAbandoned } from "./endings.ts";
 import type { Claim } from "./types.ts";
 
 /** Claims without an end after which a build fails (design.md section 6, line 13). */
-export const ATTEMPT_LIMIT = 5;
+const ATTEMPT_LIMIT = 5;
 
 /** Line 5. The build that takes over its branch ends the older ones whose workers are gone. */
 export function claimBuild(

@@ -3,9 +3,9 @@ import { optionalInteger, optionalText, text } from "./row.ts";
 import type { OwnerId, RepositoryId, UnixMs } from "./types.ts";
 
 /** How long a removed name is kept for the owner who had it. */
-export const NAME_HELD_MS = 30 * 24 * 60 * 60 * 1000;
+const NAME_HELD_MS = 30 * 24 * 60 * 60 * 1000;
 
-export type NameKind = "slug" | "function";
+type NameKind = "slug" | "function";
 export type Name = { readonly kind: NameKind; readonly name: string };
 export type Holder = { readonly ownerId: OwnerId; readonly repositoryId?: RepositoryId };
 type NameClaim = Holder & { readonly freedAt?: UnixMs };

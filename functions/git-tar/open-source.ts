@@ -11,7 +11,7 @@ import type { DeployDefaults } from "./format-deployment.ts";
 import type { TreeEntry } from "./list-tree.ts";
 import { MIRROR_LIMITS, type Mirror, openMirror } from "./mirror.ts";
 import { packContext } from "./pack-context.ts";
-import { type PlanInput, planFunctions } from "./plan-build.ts";
+import { DOCKERFILE, type PlanInput, planFunctions } from "./plan-build.ts";
 import { readStack } from "./read-stack.ts";
 import type { Source } from "./source.ts";
 import { StackError } from "./stack-error.ts";
@@ -101,7 +101,8 @@ function createSource(
     packContext: (build, planned, signal) =>
       endingBuild(async () => {
         const template = findTemplate(tools.templates, planned.lang);
-        if (template === undefined)
+        // A Dockerfile of the repository's own needs no template.
+        if (template === undefined && planned.lang !== DOCKERFILE)
           throw new StackError(`template "${planned.lang}" is gone; push again`);
         const config = {
           v: 1 as const,

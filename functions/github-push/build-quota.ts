@@ -18,7 +18,7 @@ export function createBuildQuota(
 }
 
 /** `nthNewest` is when the build was accepted that must be an hour old before another one is. */
-export function decideQuota({
+function decideQuota({
   login,
   nthNewest,
   buildsPerHour,

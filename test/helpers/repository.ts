@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 export type Files = Readonly<Record<string, string>>;
 
-export type PushOutcome = { readonly ok: boolean; readonly output: string; readonly ms: number };
+type PushOutcome = { readonly ok: boolean; readonly output: string; readonly ms: number };
 
 export type TestRepository = {
   readonly folder: string;
