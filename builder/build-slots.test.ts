@@ -85,3 +85,23 @@ test("a full queue refuses with 429", async (t) => {
   (await waiting)();
   t.notThrows(() => slots.refuseWhenFull());
 });
+
+test("an owner with all the builds it may have waits, and another one does not wait behind it", async (t) => {
+  const slots = createBuildSlots(3, 100, 2);
+  const started: string[] = [];
+  const take = async (owner: string) => {
+    const release = await slots.take(owner, NEVER, () => {});
+    started.push(owner);
+    return release;
+  };
+
+  const first = await take("alice");
+  await take("alice");
+  const third = take("alice");
+  await take("bob");
+  t.deepEqual(started, ["alice", "alice", "bob"]);
+  first();
+  await third;
+
+  t.deepEqual(started, ["alice", "alice", "bob", "alice"]);
+});

@@ -16,8 +16,15 @@ type Waiting = {
   readonly moved: (before: number) => void;
 };
 
-/** At most `concurrency` at once; owners take turns, so a flood of one moves another's by one build. */
-export function createBuildSlots(concurrency: number, maxWaiting: number): BuildSlots {
+/**
+ * At most `concurrency` at once, of one owner at most `ownerConcurrency`; owners take turns, so a flood of
+ * one moves another's by one build. Whoever may start has started: those who wait may not.
+ */
+export function createBuildSlots(
+  concurrency: number,
+  maxWaiting: number,
+  ownerConcurrency = concurrency,
+): BuildSlots {
   const running = new Map<string, number>();
   const lastStart = new Map<string, number>();
   let waiting: Waiting[] = [];
@@ -32,7 +39,7 @@ export function createBuildSlots(concurrency: number, maxWaiting: number): Build
 
     async take(owner, signal, moved) {
       signal.throwIfAborted();
-      if (busy() < concurrency && waiting.length === 0) return begin(owner);
+      if (mayStart(owner)) return begin(owner);
       await wait(owner, signal, moved);
       return release(owner);
     },
@@ -77,9 +84,9 @@ export function createBuildSlots(concurrency: number, maxWaiting: number): Build
   }
 
   function next(): void {
-    const [one] = inOrder();
+    const one = inOrder().find(({ owner }) => mayStart(owner));
     if (one === undefined && running.size === 0) lastStart.clear();
-    if (one === undefined || busy() >= concurrency) return;
+    if (one === undefined) return;
     waiting = waiting.filter((other) => other !== one);
     one.start();
     tellPositions();
@@ -98,6 +105,10 @@ export function createBuildSlots(concurrency: number, maxWaiting: number): Build
 
   function tellPositions(): void {
     for (const [before, one] of inOrder().entries()) one.moved(before);
+  }
+
+  function mayStart(owner: string): boolean {
+    return busy() < concurrency && (running.get(owner) ?? 0) < ownerConcurrency;
   }
 
   function busy(): number {

@@ -48,7 +48,11 @@ export function createBuilder(tools: BuilderTools): Builder {
     nonces: createNonceMemory(),
     maxBytes: settings.maxContextBytes,
   };
-  const slots = createBuildSlots(settings.concurrency, settings.maxWaiting);
+  const slots = createBuildSlots(
+    settings.concurrency,
+    settings.maxWaiting,
+    settings.ownerConcurrency,
+  );
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
   const ready = prepare();

@@ -4,6 +4,8 @@ import { type Env, readEnv } from "#sdk/env.ts";
 export type BuilderSettings = {
   /** Builds at once. */
   readonly concurrency: number;
+  /** Of one owner; as many as there are at all when absent. */
+  readonly ownerConcurrency?: number;
   /** Builds that may wait for their turn before the next is answered 429. */
   readonly maxWaiting: number;
   /** Whole tar, and sum of what it unpacks to. */
@@ -47,11 +49,13 @@ export function readBuilderSettings(env: Env): BuilderSettings {
   const read = readEnv(env);
   const positive = { min: 1 };
   const optional = (name: string) => (env[name] === undefined ? undefined : read.url(name));
+  const concurrency = read.integer("build_concurrency", DEFAULT_SETTINGS.concurrency, positive);
   const npmRegistry = optional("npm_registry");
   const pipIndexUrl = optional("pip_index_url");
   return read.done({
     ...DEFAULT_SETTINGS,
-    concurrency: read.integer("build_concurrency", DEFAULT_SETTINGS.concurrency, positive),
+    concurrency,
+    ownerConcurrency: read.integer("build_owner_concurrency", concurrency, positive),
     maxWaiting: read.integer("build_max_waiting", DEFAULT_SETTINGS.maxWaiting, positive),
     maxContextBytes: read.integer("build_max_context_mib", 100, positive) * MIB,
     maxArtifactBytes: read.integer("build_max_artifact_mib", 512, positive) * MIB,
