@@ -7,7 +7,7 @@ const FAULT = /^(\w+:(?:before|after))(?::([1-9]\d*))?$/;
  */
 export function createFaultPoint(
   text: string | undefined,
-  die = () => void process.kill(process.pid, "SIGKILL"),
+  die: () => void = () => process.kill(process.pid, "SIGKILL"),
 ): ((point: string) => void) | undefined {
   if (text === undefined || text === "") return undefined;
   const [, wanted, nth = "1"] = FAULT.exec(text) ?? [];

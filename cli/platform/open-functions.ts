@@ -9,8 +9,8 @@ import { readConfig as readAuditConfig } from "../../functions/audit-event/confi
 import { createHandler as createAuditEvent } from "../../functions/audit-event/handler.ts";
 import { createHandler as createBuildshiprun } from "../../functions/buildshiprun/handler.ts";
 import { createHandler as createGarbageCollect } from "../../functions/garbage-collect/handler.ts";
+import { readConfig as readTarConfig } from "../../functions/git-tar/config.ts";
 import { createHandler as createGitTar } from "../../functions/git-tar/handler.ts";
-import { readOwnerQuotas } from "../../functions/git-tar/owner-quotas.ts";
 import type { RunTools } from "../../functions/git-tar/run-build.ts";
 import { readConfig as readEventConfig } from "../../functions/github-event/config.ts";
 import { createCustomers } from "../../functions/github-event/customers.ts";
@@ -36,8 +36,6 @@ export type FunctionTools = {
   readonly sources: readonly Source[];
   readonly apps: GithubApps;
   readonly openSource: RunTools["openSource"];
-  readonly leaseMs: number;
-  readonly concurrency: number;
   readonly makeRoom: () => Promise<void>;
 };
 
@@ -67,12 +65,9 @@ export function openFunctions(tools: FunctionTools): PipelineFunctions {
       ledger,
       gateway,
       openSource: tools.openSource,
-      urls: pushConfig.urls,
-      concurrency: tools.concurrency,
-      quotas: readOwnerQuotas(env),
+      ...readTarConfig(env),
       makeRoom: tools.makeRoom,
       worker: `pid-${process.pid}`,
-      leaseMs: tools.leaseMs,
     }),
     buildshiprun: createBuildshiprun({
       ledger,

@@ -25,19 +25,12 @@ export type PlatformSettings = {
   /** The files' values, overridden by the process's environment, with what the machine decides. */
   readonly env: Env;
   readonly rootDomain: string;
-  /** First part of image references, without a trailing slash. */
-  readonly registry: string;
   readonly strangersAllowed: boolean;
   /** 0 while no GitHub App is configured. */
   readonly githubAppId: number;
   readonly githubApiUrl: string;
-  readonly githubUrl: string;
   readonly queueBackend: "auto" | "embedded";
   readonly redisUrl: string | undefined;
-  /** How long a worker's claim on a build lives without renewal, in milliseconds. */
-  readonly leaseMs: number;
-  /** Functions of one push that are built at once. */
-  readonly functionBuildConcurrency: number;
   /** How long in-flight work may take when the platform stops, in milliseconds. */
   readonly drainMs: number;
 };
@@ -54,16 +47,12 @@ export async function readSettings(folder: string, environment: Env): Promise<Pl
   return read.done({
     env,
     rootDomain: read.text("root_domain", "localhost").toLowerCase(),
-    registry: read.text("repository_url", "ofc.local").replace(/\/$/, ""),
     strangersAllowed: read.boolean(STRANGERS_SWITCH, false),
     githubAppId: read.integer("github_app_id", 0),
     githubApiUrl: read.url("github_api_url", "https://api.github.com/"),
-    githubUrl: read.url("github_url", "https://github.com/"),
     queueBackend: read.choice("queue_backend", ["auto", "embedded"], "auto"),
     // Not through the reader: it may hold a password, and what is read is listed.
     redisUrl: env.REDIS_URL || undefined,
-    leaseMs: read.milliseconds("build_lease", "30s"),
-    functionBuildConcurrency: read.integer("function_build_concurrency", 2, { min: 1, max: 64 }),
     drainMs: read.milliseconds("drain_timeout", "8s"),
   });
 }

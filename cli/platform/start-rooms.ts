@@ -135,8 +135,6 @@ async function startFunctions(
         sources: webhookSources(secrets),
         apps,
         openSource: await openSources(base, apps),
-        leaseMs: settings.leaseMs,
-        concurrency: settings.functionBuildConcurrency,
         makeRoom,
       }),
     ({ handlers }) => Object.keys(handlers).join(", "),
