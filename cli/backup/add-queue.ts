@@ -7,6 +7,7 @@ import type { Archive } from "./write-archive.ts";
 const REDIS = "queue/redis/appendonlydir";
 const POSTGRES = "queue/postgres";
 const ATTEMPTS = 50;
+const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export type QueueTools = {
   readonly dataFolder: string;
@@ -87,12 +88,20 @@ async function addPostgres(archive: Archive, tools: QueueTools): Promise<boolean
   return true;
 }
 
+/** It goes on also when this command is interrupted; after a SIGKILL of it, when its keeper misses it. */
 async function halting(pid: number, work: () => Promise<void>): Promise<void> {
+  const goOn = () => void process.kill(pid, "SIGCONT");
+  const interrupted = (signal: NodeJS.Signals) => {
+    goOn();
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  for (const signal of INTERRUPTS) process.on(signal, interrupted);
   process.kill(pid, "SIGSTOP");
   try {
     await work();
   } finally {
-    process.kill(pid, "SIGCONT");
+    goOn();
+    for (const signal of INTERRUPTS) process.off(signal, interrupted);
   }
 }
 
