@@ -1,0 +1,191 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { type RunningPlatform, removeData, startPlatform } from "../helpers/platform.ts";
+import { answering, makeRepository, removeRepository, stackOf } from "../helpers/repository.ts";
+import { startLoad } from "./load.ts";
+import { findPort } from "./victim.ts";
+
+/** Requests a second; what is counted is failures, so a slower machine proves the same. */
+const RATE = Number(process.env.DOWNTIME_RATE ?? "300");
+const VERSION = /^v\d+$/;
+
+async function setUp(t: ExecutionContext, files: (version: number) => Record<string, string>) {
+  const platform = await startPlatform();
+  const repository = await makeRepository();
+  t.teardown(async () => {
+    await platform.stop();
+    await removeRepository(repository);
+    await removeData(platform.dataFolder);
+  });
+  const { url } = JSON.parse(await platform.ofc("token", "alice", "--json")) as { url: string };
+  const push = async (version: number, more: Record<string, string> = {}) => {
+    await repository.commit({ ...files(version), ...more });
+    return repository.push(`${url}/shop.git`);
+  };
+  const pushLive = async (version: number) => {
+    const { output } = await push(version);
+    t.regex(output, /live in/, output);
+  };
+  await pushLive(1);
+  return { platform, push, pushLive, system: await openSystem(platform) };
+}
+
+/** The OpenFaaS API as an operator uses it. */
+async function openSystem({ url, dataFolder }: RunningPlatform) {
+  const secret = (name: string) => readFile(join(dataFolder, "secrets", name), "utf8");
+  const [user, password] = [await secret("basic-auth-user"), await secret("basic-auth-password")];
+  const authorization = `Basic ${Buffer.from(`${user.trim()}:${password.trim()}`).toString("base64")}`;
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers: { authorization, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok)
+      throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response;
+  };
+  return {
+    async redeploy(service: string, note: string) {
+      const found = await ask("GET", `system/function/${service}`);
+      const { image, labels, annotations, envVars } = (await found.json()) as Record<
+        string,
+        object
+      >;
+      const { release: _, fence: __, ...kept } = (labels ?? {}) as Record<string, string>;
+      await ask("PUT", "system/functions", {
+        service,
+        image,
+        labels: kept,
+        annotations,
+        envVars: { ...envVars, note },
+      });
+    },
+    scale: (service: string, replicas: number) =>
+      ask("POST", `system/scale-function/${service}`, { serviceName: service, replicas }),
+  };
+}
+
+test.serial(
+  "not one request fails while versions are pushed, deployed, fail, go back and are scaled",
+  async (t) => {
+    t.timeout(180_000);
+    const { platform, push, pushLive, system } = await setUp(t, (version) => ({
+      "stack.yml": stackOf({ cart: { lang: "node24" } }),
+      "cart/handler.js": answering(`v${version}`),
+    }));
+    const load = startLoad({
+      url: platform.url,
+      path: "/function/alice-cart",
+      rate: RATE,
+      expect: VERSION,
+    });
+
+    for (let version = 2; version <= 10; version += 1) {
+      await pushLive(version);
+      if (version % 3 === 0) await system.redeploy("alice-cart", `${version}`);
+      if (version % 2 === 0) await system.scale("alice-cart", version % 4 === 0 ? 1 : 3);
+      if (version % 5 === 0) {
+        const sick = await push(version, { "cart/handler.js": "throw new Error('sick');\n" });
+        t.regex(sick.output, /sick/);
+      }
+    }
+    await load.stop();
+
+    const total = [...load.answers.values()].reduce((sum, one) => sum + one, 0);
+    t.log(`${total} requests over 18 changes, versions ${[...load.answers.keys()].join(" ")}`);
+    t.deepEqual(load.failures, []);
+    t.is(load.answers.size, 10);
+  },
+);
+
+test.serial(
+  "slow and streamed answers that span switches finish whole, from the version that began them",
+  async (t) => {
+    t.timeout(120_000);
+    const { platform, pushLive } = await setUp(t, (version) => ({
+      "stack.yml": stackOf({
+        slow: { lang: "node24" },
+        stream: { lang: "bash", extra: "    environment:\n      mode: streaming\n" },
+      }),
+      "slow/handler.js": `module.exports = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      return "v${version}";
+    };\n`,
+      "stream/handler.sh": `#!/bin/bash\nfor i in $(seq 20); do echo "v${version} $i"; sleep 0.1; done\n`,
+    }));
+    const lines = (version: string) =>
+      Array.from({ length: 20 }, (_, index) => `${version} ${index + 1}`).join("\n");
+    const options = { url: platform.url, rate: 5 };
+    const slow = startLoad({ ...options, path: "/function/alice-slow", expect: VERSION });
+    const stream = startLoad({ ...options, path: "/function/alice-stream", expect: /^v\d+ 1\n/ });
+
+    for (let version = 2; version <= 5; version += 1) await pushLive(version);
+    await slow.stop();
+    await stream.stop();
+
+    t.deepEqual([...slow.failures, ...stream.failures], []);
+    t.true(slow.answers.has("v1") && slow.answers.has("v5"));
+    for (const text of stream.answers.keys()) t.is(text, lines(text.split(" ")[0] ?? ""));
+  },
+);
+
+test.serial(
+  "an upgraded connection stays with its version until that one's write_timeout is over; the next one meets the new",
+  async (t) => {
+    t.timeout(60_000);
+    const ports = [await findPort(), await findPort()];
+    const { platform, pushLive } = await setUp(t, (version) => ({
+      "stack.yml": stackOf({
+        socket: {
+          lang: "bash",
+          extra: `    environment:\n      mode: http\n      upstream_url: http://127.0.0.1:${ports[version - 1]}\n      write_timeout: 2s\n`,
+        },
+      }),
+      "socket/handler.sh": "#!/bin/bash\nexec node ./function/server.js\n",
+      "socket/server.js": `const server = require("node:http").createServer((request, response) => response.end("v${version}"));
+      server.on("upgrade", (request, socket) => {
+        socket.write("HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n");
+        socket.on("data", (data) => socket.write("v${version} " + data));
+        socket.on("error", () => {});
+      });
+      server.listen(${ports[version - 1]}, "127.0.0.1");\n`,
+    }));
+    const old = await upgrade(platform, "alice-socket");
+    const before = await old.echo("one");
+
+    await pushLive(2);
+    const during = await old.echo("two");
+    const fresh = await upgrade(platform, "alice-socket");
+    const published = performance.now();
+    await old.closed;
+    const keptMs = performance.now() - published;
+
+    t.deepEqual([before, during, await fresh.echo("three")], ["v1 one", "v1 two", "v2 three"]);
+    t.true(keptMs < 6_000, `kept for ${keptMs} ms`);
+  },
+);
+
+async function upgrade({ url }: RunningPlatform, service: string) {
+  const call = request(new URL(`function/${service}`, url), {
+    headers: {
+      connection: "Upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": Buffer.from("sixteen bytes...").toString("base64"),
+    },
+  }).end();
+  const [, socket] = await once(call, "upgrade");
+  socket.on("error", () => undefined);
+  return {
+    closed: once(socket, "close"),
+    async echo(text: string): Promise<string> {
+      socket.write(text);
+      const [data] = await once(socket, "data");
+      return String(data);
+    },
+  };
+}

@@ -1,0 +1,238 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { comeToRest, observe, servicesOf } from "./come-to-rest.ts";
+import { killBelow, provoke, pushAll } from "./disturb.ts";
+import { FAULT_POINTS } from "./fault-points.ts";
+import { findLeftovers } from "./leftovers.ts";
+import { findBreaches } from "./model.ts";
+import { readAnswer } from "./observe.ts";
+import { createRandom, type Random } from "./random.ts";
+import { type Place, type Stage, setStage } from "./stage.ts";
+
+export type DriverOptions = {
+  /** Kills in all, of the platform and of what runs below it. */
+  readonly kills: number;
+  readonly seed: number;
+  /** One line for people about what happens. */
+  readonly say: (text: string) => void;
+};
+
+export type DriverReport = {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Times that a platform was started. */
+  readonly lives: number;
+  readonly pushes: number;
+  /** At each named point, of the platform at any moment, and of each kind of process below it. */
+  readonly kills: Readonly<Record<string, number>>;
+  /** Points that no kill happened at. */
+  readonly missed: readonly string[];
+  /** Builds by their end. */
+  readonly ends: Readonly<Record<string, number>>;
+  /** What the network did to GitHub's webhooks. */
+  readonly webhooks: Readonly<Record<string, number>>;
+  readonly breaches: readonly string[];
+  readonly leftovers: readonly string[];
+  /** Where data and log of the platform are when there is something to look for. */
+  readonly folder: string;
+};
+
+const PLACES: readonly Place[] = [
+  { scm: "forge", owner: "alice", repository: "shop" },
+  { scm: "forge", owner: "alice", repository: "desk" },
+  { scm: "forge", owner: "bob", repository: "shop" },
+  { scm: "github", owner: "carol", repository: "site" },
+];
+/** Short, so that leases are renewed and lost webhooks noticed within a life. */
+const SETTINGS = { build_lease: "1500ms", catch_up_interval: "3s" };
+const NETWORK = { lost: 8, doubled: 4, late: 6 };
+/** Longest wait for a fault point to be passed, in milliseconds. */
+const POINT_LIMIT_MS = 15_000;
+
+/** Lives after which one may finish its builds: five attempts are all that a build has. */
+const REST_EVERY = 4;
+
+type Run = {
+  readonly stage: Stage;
+  readonly random: Random;
+  /** By place of the kill. */
+  readonly kills: Map<string, number>;
+  /** Different answers of each function, in the order in which they were seen. */
+  readonly history: Map<string, string[]>;
+};
+
+/**
+ * Push to a platform while it and all that runs below it are killed, start it again each time on the same
+ * data and port, and compare the end with the model.
+ */
+export async function runDriver({ kills, seed, say }: DriverOptions): Promise<DriverReport> {
+  const started = performance.now();
+  const random = createRandom(seed);
+  const stage = await setStage(random, NETWORK, SETTINGS);
+  const run: Run = { stage, random, kills: new Map(), history: new Map() };
+  let lives = 2;
+  let keep = true;
+
+  try {
+    await begin(run);
+    // A point that was not reached, since nothing was to be written there, has two more turns.
+    const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
+    for (; countKills(run) < kills; lives += 1) {
+      if (lives % REST_EVERY === 0) await rest(run);
+      const fault = nextDue(due, run) ?? chooseFault(random);
+      await (fault === undefined ? liveAtRandom(run) : liveUntil(run, fault));
+      if (lives % 10 === 0) say(`${countKills(run)} of ${kills} kills in ${lives} lives`);
+    }
+    const { breaches, leftovers, ends } = await judge(run);
+    keep = breaches.length + leftovers.length > 0;
+    return {
+      seed,
+      seconds: Math.round((performance.now() - started) / 1_000),
+      lives,
+      pushes: stage.trees.flatMap(({ pushes }) => pushes).length,
+      kills: Object.fromEntries([...run.kills].toSorted()),
+      missed: FAULT_POINTS.filter((point) => !run.kills.has(point)),
+      ends,
+      webhooks: stage.github.counts,
+      breaches,
+      leftovers,
+      folder: stage.folder,
+    };
+  } catch (cause) {
+    throw new Error(`Seed ${seed}, see ${stage.folder}/platform.log`, { cause });
+  } finally {
+    await stage.close({ keep });
+  }
+}
+
+function nextDue(due: string[], { kills }: Run): string | undefined {
+  for (let point = due.pop(); point !== undefined; point = due.pop())
+    if (!kills.has(point)) return point;
+  return undefined;
+}
+
+function shuffle<T>(all: readonly T[], random: Random): T[] {
+  const left = [...all];
+  return all.flatMap(() => left.splice(random.below(left.length), 1));
+}
+
+/** After every point had its turn: none, or one that is passed some times before. */
+function chooseFault(random: Random): string | undefined {
+  return random.oneIn(2) ? undefined : `${random.pick(FAULT_POINTS)}:${1 + random.below(3)}`;
+}
+
+async function begin({ stage }: Run): Promise<void> {
+  const victim = await stage.live();
+  if (!(await victim.ready)) throw new Error(`The platform did not start:\n${victim.said()}`);
+  await stage.plant(PLACES);
+  for (const tree of stage.trees) await tree.push("good");
+}
+
+/** A life that ends at a named point: `endBuild:after`, or `endBuild:after:2` the second time. */
+async function liveUntil(run: Run, fault: string): Promise<void> {
+  const { stage, random } = run;
+  const [write = "", moment = ""] = fault.split(":");
+  const victim = await stage.live({ OFC_FAULT: fault });
+  await whileWatched(run, async (over) => {
+    const working = [pushAll(stage, random, over), provoke(stage, random, write, over)];
+    const limit = new AbortController();
+    await Promise.race([
+      victim.gone.finally(() => limit.abort()),
+      sleep(POINT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
+    ]);
+    count(run, victim.isGone() ? `${write}:${moment}` : "at any moment");
+    return working;
+  });
+}
+
+/** A life in which everything below is killed, and itself at any moment, while it starts included. */
+async function liveAtRandom(run: Run): Promise<void> {
+  const { stage, random } = run;
+  const victim = await stage.live();
+  await whileWatched(run, async (over) => {
+    const working = [
+      pushAll(stage, random, over),
+      killBelow(stage, random, over, (kind) => count(run, kind)),
+    ];
+    if (!random.oneIn(4)) await victim.ready;
+    await sleep(random.below(3_000));
+    count(run, "at any moment");
+    return working;
+  });
+}
+
+/** Note what callers see and which processes there are, until the platform is killed and all is over. */
+async function whileWatched(
+  run: Run,
+  live: (over: AbortSignal) => Promise<readonly Promise<void>[]>,
+): Promise<void> {
+  const over = new AbortController();
+  const watching = [watchChildren(run, over.signal), watchAnswers(run, over.signal)];
+  const working = await live(over.signal);
+  run.stage.remember(run.stage.victim.children());
+  await run.stage.victim.kill("SIGKILL");
+  over.abort();
+  await Promise.all([...watching, ...working]);
+}
+
+async function watchChildren({ stage }: Run, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    stage.remember(stage.victim.children());
+    await sleep(100);
+  }
+}
+
+async function watchAnswers(run: Run, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await look(run);
+    await sleep(50);
+  }
+}
+
+/** A function that does not answer is no news here: the platform may be dead, or its gateway. */
+async function look({ stage, history }: Run): Promise<void> {
+  await Promise.all(
+    servicesOf(stage.trees).map(async (service) => {
+      const text = await readAnswer(stage.url, service).catch(() => "");
+      const texts = history.get(service) ?? [];
+      if (/^\w+:\S+#\d+$/.test(text) && texts.at(-1) !== text)
+        history.set(service, [...texts, text]);
+    }),
+  );
+}
+
+/** A life in which nothing happens, so that what was promised is kept. */
+async function rest({ stage }: Run): Promise<void> {
+  await stage.live();
+  await comeToRest(stage);
+}
+
+/** Nothing is killed any more: every repository gets a last good commit, and all must come to rest. */
+async function judge(run: Run) {
+  const { stage, history } = run;
+  await stage.live();
+  await comeToRest(stage);
+  for (const tree of stage.trees) await tree.push("good");
+  await comeToRest(stage);
+  await look(run);
+  const seen = await observe(stage, history);
+  stage.remember(stage.victim.children());
+  const code = await stage.victim.kill("SIGTERM");
+  const pushes = stage.trees.flatMap((tree) => tree.pushes);
+  const leftovers = await findLeftovers(stage.dataFolder, stage.temporary, stage.everSeen.values());
+  const ends = Map.groupBy(seen.builds, ({ state, reason }) =>
+    reason.startsWith("gave up") ? "gave up" : state,
+  );
+  return {
+    breaches: findBreaches(pushes, seen),
+    leftovers: [...leftovers, ...(code === "0" ? [] : [`the platform stopped with ${code}`])],
+    ends: Object.fromEntries([...ends].map(([state, builds]) => [state, builds.length])),
+  };
+}
+
+function count({ kills }: Run, place: string): void {
+  kills.set(place, (kills.get(place) ?? 0) + 1);
+}
+
+function countKills({ kills }: Run): number {
+  return [...kills.values()].reduce((sum, one) => sum + one, 0);
+}

@@ -1,0 +1,33 @@
+import { execFileSync } from "node:child_process";
+import test from "ava";
+import { runDriver } from "./driver.ts";
+
+/** 200 reach every fault point, and are for CI; `node test/faults/run.ts` for more. */
+const KILLS = Number(process.env.FAULT_KILLS ?? "40");
+const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
+
+test(`after ${KILLS} kills every accepted commit ended truly, the newest serves, and nothing is left over`, async (t) => {
+  if (!isThere("redis-server")) {
+    t.log("skipped: redis-server is not on the PATH");
+    t.pass();
+    return;
+  }
+  t.timeout(30 * 60_000);
+  t.log(`seed ${SEED}; FAULT_SEED=${SEED} repeats its choices`);
+
+  const report = await runDriver({ kills: KILLS, seed: SEED, say: (text) => t.log(text) });
+
+  t.log(JSON.stringify(report.kills));
+  t.deepEqual(report.breaches, [], report.folder);
+  t.deepEqual(report.leftovers, [], report.folder);
+  if (KILLS >= 200) t.deepEqual(report.missed, []);
+});
+
+function isThere(program: string): boolean {
+  try {
+    execFileSync(program, ["--version"]);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,36 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import test from "ava";
+import { Redis } from "ioredis";
+import { setUp } from "./set-up.ts";
+
+test.serial(
+  "a queue whose folder was removed while the platform was down loses no push",
+  async (t) => {
+    const { stage, forge, github, judge } = await setUp(t);
+    const victim = await stage.live({ OFC_FAULT: "storePlan:before" });
+    await victim.ready;
+    const pushing = [forge.push("good"), github.push("good")];
+    await victim.gone;
+    await rm(join(stage.dataFolder, "queue"), { recursive: true });
+
+    await stage.live();
+    await Promise.all(pushing);
+
+    t.deepEqual(await judge(), []);
+  },
+);
+
+test.serial("a queue that is emptied by hand under way is filled again", async (t) => {
+  const { stage, forge, github, judge } = await setUp(t);
+  const redis = new Redis({ path: join(stage.dataFolder, "run/redis.sock") });
+  t.teardown(() => redis.disconnect());
+
+  for (let round = 0; round < 3; round += 1) {
+    const pushing = [forge.push("good"), github.push("good")];
+    for (let times = 0; times < 20; times += 1) await redis.flushall();
+    await Promise.all(pushing);
+  }
+
+  t.deepEqual(await judge(), []);
+});

@@ -1,0 +1,24 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import test from "ava";
+import { setUp } from "./set-up.ts";
+
+const LOCKS = ["HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"];
+
+test.serial("mirrors with the locks of a killed git are fetched into again", async (t) => {
+  const { stage, forge, github, judge } = await setUp(t);
+  const mirrors = await listBare(join(stage.dataFolder, "git/mirrors"));
+  t.true(mirrors.length >= 2);
+  for (const mirror of mirrors) for (const lock of LOCKS) await writeFile(join(mirror, lock), "");
+
+  for (const tree of [forge, github]) await tree.push("good");
+
+  t.deepEqual(await judge(), []);
+});
+
+async function listBare(folder: string): Promise<string[]> {
+  const paths = await readdir(folder, { recursive: true });
+  return paths
+    .filter((path) => /(^|\/)HEAD$/.test(path) && !path.includes("logs/"))
+    .map((path) => join(folder, dirname(path)));
+}
