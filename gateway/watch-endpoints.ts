@@ -8,6 +8,8 @@ import type { Room } from "./rooms.ts";
 
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 500;
+/** Between looks for a provider that was never there: it is about to be, and everybody waits for it. */
+const AWAITED_BACKOFF_MS = 20;
 
 export type WatchTools = {
   readonly table: EndpointTable;
@@ -33,6 +35,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
   const headers = { authorization: tools.authorization };
   let isFresh = false;
   let wasLoaded = false;
+  let isAwaited = false;
   let backoffMs = FIRST_BACKOFF_MS;
   const done = follow();
   return {
@@ -50,16 +53,19 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
         throw new Error("The stream ended");
       } catch (error) {
         if (stop.signal.aborted) return;
-        const facts = { error: describe(error), retry_ms: backoffMs };
+        const facts = { error: describe(error) };
         // At the start of everything the provider may well be later than the gateway.
         if (wasLoaded) log.warn("endpoints-lost", facts);
-        else log.info("endpoints-awaited", facts);
+        else if (!isAwaited) log.info("endpoints-awaited", facts);
+        isAwaited = true;
       }
       isFresh = false;
-      await sleep(backoffMs, undefined, { signal: stop.signal }).catch(() => {
+      await sleep(wasLoaded ? backoffMs : AWAITED_BACKOFF_MS, undefined, {
+        signal: stop.signal,
+      }).catch(() => {
         // Only the stop signal ends the sleep early, and the loop looks at it next.
       });
-      backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+      if (wasLoaded) backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
     }
   }
 

@@ -92,9 +92,15 @@ async function buildStack(
   const tell = (event: DistributiveOmit<BuildEvent, "v" | "at">) =>
     ledger.addEvent(build.id, { v: 1, at: Date.now(), ...event });
 
-  followHead(ledger, commit, build, await source.readHead(build.branch, signal));
   const started = performance.now();
-  await source.fetchCommit(build.sha, signal);
+  // Asked side by side, since the head almost always is this commit; what it says comes first.
+  const [head, fetched] = await Promise.allSettled([
+    source.readHead(build.branch, signal),
+    source.fetchCommit(build.sha, signal),
+  ]);
+  if (head.status === "rejected") throw head.reason;
+  followHead(ledger, commit, build, head.value);
+  if (fetched.status === "rejected") throw fetched.reason;
   tell({ type: "fetched", ms: Math.round(performance.now() - started) });
 
   const plan = build.plan ?? (await planOnce(tools, claim, source, commit, signal));
