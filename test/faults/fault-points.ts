@@ -2,7 +2,7 @@
  * The writes of the ledger protocol that the driver's work passes (design.md section 6), in the order of a
  * push's life. Each is a place to die before its commit and after it.
  */
-export const WRITES = [
+const WRITES = [
   "voidLeases",
   "acceptPush",
   "recordDelivery",

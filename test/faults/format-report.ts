@@ -5,15 +5,20 @@ export function formatReport(report: DriverReport, machine: string): string {
   const { seed, seconds, lives, pushes, kills, missed, ends, webhooks, breaches, leftovers } =
     report;
   const total = Object.values(kills).reduce((sum, one) => sum + one, 0);
-  return `# What kills do to the platform
+  return `# What faults do to the platform
 
-\`node test/faults/run.ts --kills ${total} --seed ${seed} --write docs/faults.md\` wrote this page: ${total} kills with SIGKILL in ${lives} lives of one data folder,
-while ${pushes} commits were pushed to four repositories of three owners, over the forge and as signed webhooks through
-a network that loses, doubles and reorders them. It took ${Math.round(seconds / 60)} minutes on ${machine}.
+## Kills
+
+\`node test/faults/run.ts --kills ${total} --seed ${seed} --write docs/faults.md\` wrote this page: ${total} kills with SIGKILL in
+${lives} lives of one data folder and port, while ${pushes} commits were pushed to four repositories of three owners, over
+the forge and as signed webhooks through a network that loses, doubles and reorders them. It took ${Math.round(seconds / 60)} minutes on
+${machine}. \`--kills 1000\` is the long form; \`FAULT_KILLS=200 npx ava test/faults/kills.test.ts\` is the one for CI, 40 kills are part
+of every test run. The seed repeats what is chosen, not what the machine makes of it.
 
 After the last kill every accepted commit has to have one final, true status; what serves has to be the newest
-eligible commit; nothing may have been deployed twice; and no process, lock, temporary folder or half artefact may be
-left (\`test/faults/model.ts\`, \`test/faults/leftovers.ts\`).
+eligible commit; callers must never have seen a version go back that did not fail; nothing may have been deployed
+twice; ledger and engine have to agree; and no process, lock, temporary folder or half artefact may be left
+(\`test/faults/model.ts\`, \`test/faults/leftovers.ts\`).
 
 | Result | |
 | --- | --- |
@@ -23,16 +28,37 @@ left (\`test/faults/model.ts\`, \`test/faults/leftovers.ts\`).
 | builds by their end | ${formatCounts(ends)} |
 | webhooks tampered with | ${formatCounts(webhooks)} |
 
-## Where it was killed
-
-Named points are just before and just after the commit of a ledger method; a kill "at any moment" is one of the platform
-process, the others are of processes below it.
+Named points are just before and just after the commit of a ledger method (\`OFC_FAULT=endBuild:after:2 ./ofc up\` dies at the
+second one); a kill "at any moment" is one of the platform process, the others are of processes below it.
 
 | Place | Kills |
 | --- | ---: |
 ${Object.entries(kills)
   .map(([place, count]) => `| ${place} | ${count} |`)
   .join("\n")}
+
+## Other faults, each a test
+
+| Fault | Test | What holds |
+| --- | --- | --- |
+| a second \`up\` on the same data | \`second-up.test.ts\` | it is refused with a sentence, the first one goes on |
+| the queue is emptied, or its folder removed | \`queue.test.ts\` | the sweeper queues again what the ledger holds; no push is lost |
+| webhooks are lost, doubled, reordered | \`webhooks.test.ts\` | heads are compared; one build each; the newest commit wins |
+| GitHub answers 403, 429, 5xx or nothing for a moment | \`github-api.test.ts\` | the build goes on and its status is told afterwards |
+| the disk is full, or read-only at start | \`disk.test.ts\` | what serves goes on serving; with space again the newest commit goes live |
+| locks of a killed git in a mirror | \`stale-lock.test.ts\` | the next fetch removes them |
+| the clock jumps by a day | \`clock.test.ts\` | one worker at a time, order by generation (the ledger's clock is a tool; the process's is not changed) |
+| the platform dies at each of a build's five attempts | \`give-up.test.ts\` | the build fails with the reason, what served goes on |
+
+## Zero downtime
+
+\`downtime.test.ts\` calls a function at a constant rate (\`DOWNTIME_RATE\`, requests a second) over 18 changes: pushes, deploys by
+\`/system/functions\`, versions that never become healthy, and scaling up and down. Not one request fails. Requests of two
+seconds and streamed answers that span switches finish, from the version that began them.
+
+An upgraded connection (WebSocket) stays with the version it was opened on. When that is replaced, the connection goes on until
+the old version's \`write_timeout\` is over and is closed then; a connection opened after the switch meets the new
+version. Clients of long connections have to connect again when they are closed, as behind any load balancer.
 `;
 }
 

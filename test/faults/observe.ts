@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
-import type { Observed, SeenBuild, SeenRecord, SeenRelease, SeenStatus } from "./observed.ts";
+import type { SeenBuild, SeenRecord, SeenRelease, SeenStatus } from "./observed.ts";
 
 const BUILDS = z.array(
   z.object({
@@ -149,8 +149,6 @@ export async function readAnswer(url: string, service: string): Promise<string> 
   const text = (await response.text()).trim();
   return response.ok ? text : `${response.status} ${text}`;
 }
-
-export type { Observed };
 
 function withFile<T>(path: string, read: (file: DatabaseSync) => T): T {
   const file = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
