@@ -81,19 +81,31 @@ async function pushTo(tree: WorkTree, random: Random, over: AbortSignal): Promis
   await Promise.all(running);
 }
 
-/** Kill gateway, queue server, git, install steps and functions, of each kind as often. */
+const BELOW: readonly Kind[] = ["gateway", "queue", "git", "function"];
+/** Longest wait for a process of the kind that is to be killed next; git's live for milliseconds. */
+const KIND_LIMIT_MS = 1_000;
+
+/** Kill gateway, queue server, git and functions, of each kind as often as there is one. */
 export async function killBelow(
   stage: Stage,
   random: Random,
   over: AbortSignal,
   killed: (kind: Kind) => void,
 ): Promise<void> {
-  while (!over.aborted && !stage.victim.isGone()) {
-    await sleep(random.below(400));
-    const byKind = Map.groupBy(stage.victim.children(), kindOf);
-    if (byKind.size === 0 || over.aborted) continue;
-    const kind = random.pick([...byKind.keys()]);
-    if (endProcess(random.pick(byKind.get(kind) ?? []).pid)) killed(kind);
+  const { victim } = stage;
+  await victim.ready;
+  while (!over.aborted && !victim.isGone()) {
+    await sleep(random.below(200));
+    const kind = random.pick(BELOW);
+    const limit = performance.now() + KIND_LIMIT_MS;
+    while (!over.aborted && !victim.isGone() && performance.now() < limit) {
+      const children = victim.children().filter((child) => kindOf(child) === kind);
+      if (children.length > 0 && endProcess(random.pick(children).pid)) {
+        killed(kind);
+        break;
+      }
+      await sleep(10);
+    }
   }
 }
 

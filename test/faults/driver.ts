@@ -78,7 +78,8 @@ export async function runDriver({ kills, seed, say }: DriverOptions): Promise<Dr
     const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
     for (; countKills(run) < kills; lives += 1) {
       if (lives % REST_EVERY === 0) await rest(run);
-      const fault = nextDue(due, run) ?? chooseFault(random);
+      const isRandom = lives % REST_EVERY === 1;
+      const fault = isRandom ? undefined : (nextDue(due, run) ?? chooseFault(random));
       await (fault === undefined ? liveAtRandom(run) : liveUntil(run, fault));
       if (lives % 10 === 0) say(`${countKills(run)} of ${kills} kills in ${lives} lives`);
     }
