@@ -10,6 +10,7 @@ import { createTransfer } from "./git/create-transfer.ts";
 import { findGit } from "./git/git.ts";
 import { gitConfig } from "./git/git-config.ts";
 import { writeHooks } from "./git/hook.ts";
+import { removeStaleLocks } from "./git/remove-stale-locks.ts";
 import { createLinks } from "./links.ts";
 import { createAnnouncer } from "./push/announce.ts";
 import { createPayloadBuilder } from "./push/build-payload.ts";
@@ -70,6 +71,8 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
   /** A crash may have come between the record of a repository and its folder, or a ref and its webhook. */
   const repair = async (repository: Repository) => {
     await makeBareRepository(folderOf(repository.id));
+    const removed = await removeStaleLocks(folderOf(repository.id));
+    if (removed.length > 0) log.warn("stale-locks-removed", { repository: repository.id, removed });
     await announcer.reconcile(repository);
   };
   const handleApi = await createApi({ ...shared, wakeSender: sender.wake });

@@ -154,3 +154,23 @@ for (const loses of ["its worker dies", "it is given back"]) {
     t.like(buildOf(ledger.acceptPush(again)), { generation: 2, attempts: 0, state: "accepted" });
   });
 }
+
+test("a build that is deploying is claimed however often its worker died: its end has to be told", (t) => {
+  const { ledger } = setUp(t);
+  const build = buildOf(ledger.acceptPush(push()));
+  deployUp(ledger, claim(ledger, build));
+
+  for (let attempt = 2; attempt <= 9; attempt++) {
+    ledger.voidLeases();
+    t.like(claim(ledger, build).build, { state: "deploying", attempts: attempt });
+  }
+});
+
+test("an attempt that met a source that is down is not counted", (t) => {
+  const { ledger } = setUp(t);
+  const build = buildOf(ledger.acceptPush(push()));
+
+  for (let attempt = 1; attempt <= 9; attempt++) ledger.releaseClaim(claim(ledger, build), true);
+
+  t.like(ledger.findBuild(build.id), { state: "accepted", attempts: 0 });
+});

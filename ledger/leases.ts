@@ -10,7 +10,10 @@ import type { Database } from "./database.ts";
 import { failExhausted, supersedeAbandoned } from "./endings.ts";
 import type { Claim } from "./types.ts";
 
-/** Claims without an end after which a build fails (design.md section 6, line 13). */
+/**
+ * Claims without an end after which a build fails (design.md section 6, line 13). One that is deploying is
+ * carried to its end all the same: half a switch, or one that nobody recorded, has no true status.
+ */
 const ATTEMPT_LIMIT = 5;
 
 /** Line 5. The build that takes over its branch ends the older ones whose workers are gone. */
@@ -23,7 +26,7 @@ export function claimBuild(
   return db.transaction(() => {
     const stored = findStoredBuild(db, id);
     if (stored === undefined || !isFree(db, stored)) return undefined;
-    if (stored.build.attempts >= ATTEMPT_LIMIT) {
+    if (stored.build.attempts >= ATTEMPT_LIMIT && stored.build.state !== "deploying") {
       failExhausted(db, stored);
       return undefined;
     }
@@ -43,13 +46,14 @@ export function renewClaim(db: Database, { build, epoch }: Claim, leaseMs: numbe
   );
 }
 
-/** A void claim has nothing to give back. */
-export function releaseClaim(db: Database, { build, epoch }: Claim): void {
+/** A void claim has nothing to give back. `uncounted` takes the attempt back, too. */
+export function releaseClaim(db: Database, { build, epoch }: Claim, uncounted = false): void {
   db.transaction(() => {
     const released = db.run(
-      `UPDATE builds SET epoch = epoch + 1, leased_by = NULL, leased_until = NULL
+      `UPDATE builds SET epoch = epoch + 1, leased_by = NULL, leased_until = NULL,
+         attempts = attempts - $uncounted
        WHERE id = $id AND epoch = $epoch AND ended_at IS NULL`,
-      { id: build.id, epoch },
+      { id: build.id, epoch, uncounted: Number(uncounted) },
     );
     if (released === 1) db.changed(build.id);
   });

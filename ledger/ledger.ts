@@ -59,7 +59,7 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     listOpen: () => builds.listAllOpen(db),
     claimBuild: (id, worker, leaseMs) => leases.claimBuild(db, id, worker, leaseMs),
     renewClaim: (claim, leaseMs) => leases.renewClaim(db, claim, leaseMs),
-    releaseClaim: (claim) => leases.releaseClaim(db, claim),
+    releaseClaim: (claim, uncounted) => leases.releaseClaim(db, claim, uncounted),
     voidLeases: () => leases.voidLeases(db),
     storePlan: (claim, plan, wanted) => progress.storePlan(db, claim, plan, wanted),
     setState: (claim, state) => progress.setState(db, claim, state),

@@ -144,3 +144,16 @@ test("an older build of a commit speaks again when the newer one was cancelled",
 
   t.like(ledger.listStatuses(REPOSITORY, SHA), [{ state: "success", buildId: older.build.id }]);
 });
+
+test("a status that is to be tried again in a minute is due within hours though the clock went back by a day", (t) => {
+  const { ledger, wait, now } = setUp(t);
+  buildOf(ledger.acceptPush(push()));
+  const [status] = ledger.listUnsent(now());
+  if (status === undefined) throw new Error("There is no status.");
+  ledger.markUnsent(status, "503", now() + 60_000);
+
+  wait(-24 * 3_600_000);
+  wait(2 * 3_600_000 + 1);
+
+  t.is(ledger.listUnsent(now()).length, 1);
+});

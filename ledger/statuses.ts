@@ -11,6 +11,10 @@ import type {
 
 /** GitHub's limit for a status description. */
 const DESCRIPTION_LIMIT = 140;
+/** No source asks for a longer wait: a retry beyond it was set before the clock went back, and is due. */
+const LONGEST_WAIT_MS = 2 * 3_600_000;
+/** Latest date there is; what is to be retried then is given up (functions/github-status/sender.ts). */
+const NEVER = 8.64e15;
 const COMMIT_STATES: readonly CommitState[] = ["pending", "success", "failure", "error"];
 
 export type Commit = { readonly repositoryId: RepositoryId; readonly sha: string };
@@ -64,9 +68,10 @@ export function listUnsent(db: Database, now: UnixMs, commit?: Commit): UnsentSt
   const place = commit === undefined ? "" : "AND repository_id = $repositoryId AND sha = $sha";
   return db
     .all(
-      `SELECT * FROM statuses WHERE sent_version < version AND retry_at <= $now ${place}
+      `SELECT * FROM statuses WHERE sent_version < version
+         AND (retry_at <= $now OR (retry_at > $late AND retry_at < $never)) ${place}
        ORDER BY version`,
-      commit === undefined ? { now } : { now, repositoryId: commit.repositoryId, sha: commit.sha },
+      { now, late: now + LONGEST_WAIT_MS, never: NEVER, ...commit },
     )
     .map(parseStatus);
 }

@@ -213,13 +213,16 @@ export type Ledger = {
   /**
    * Line 5: take the build by compare-and-set on its epoch, for `leaseMs`. `undefined` when it is
    * terminal, leased, or another build of its branch is running. The sixth claim without an end fails
-   * the build instead (line 13), with `status` for the commit.
+   * the build instead (line 13), unless it is deploying, with `status` for the commit.
    */
   claimBuild(id: string, worker: string, leaseMs: number): Claim | undefined;
   /** False when the claim is void: stop. */
   renewClaim(claim: Claim, leaseMs: number): boolean;
-  /** Give the build back for a later attempt without ending it. */
-  releaseClaim(claim: Claim): void;
+  /**
+   * Give the build back for a later attempt without ending it. `uncounted` when the attempt met a source
+   * that is down: no number of those says anything about the build.
+   */
+  releaseClaim(claim: Claim, uncounted?: boolean): void;
   /** Void every lease; at boot, when the data folder's lock proves that no other worker lives. */
   voidLeases(): void;
   /** Line 7, once: state becomes `planned`. Throws ClaimLost when the claim is void. */

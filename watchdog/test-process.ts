@@ -39,7 +39,11 @@ export async function startServer(
     stream.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const ended = new Promise<number | null>((resolve) => {
+    // Its last words may arrive after it; a grandchild that holds the pipes must not keep us waiting.
+    child.once("exit", (code) => setTimeout(() => resolve(code), OUTPUT_GRACE_MS));
+    child.once("close", (code) => resolve(code));
+  });
   t.teardown(async () => {
     child.kill("SIGKILL");
     await ended;
@@ -55,6 +59,8 @@ export async function startServer(
   if (healthy) await poll(async () => (await isHealthy(running)) || child.exitCode !== null);
   return running;
 }
+
+const OUTPUT_GRACE_MS = 1_000;
 
 export type StartOptions = {
   readonly env?: Readonly<Record<string, string>>;

@@ -13,7 +13,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { openDataFolder, runFolderOf } from "./data-folder.ts";
 
@@ -175,4 +175,16 @@ test("a link that waits in place of the short run folder is refused, and what it
   await t.throwsAsync(openDataFolder(path), { message: /is not a folder; remove it/ });
 
   t.is(await modeOf(target), "755");
+});
+
+test("half-written files of a platform that was killed are removed at the start", async (t) => {
+  const path = await setUp(t);
+  const half = join(path, "objects/v1/forge:1/forge:1/b/cart.log.12-ab.tmp");
+  await mkdir(dirname(half), { recursive: true });
+  await writeFile(half, "half");
+
+  const data = await openDataFolder(path);
+  data.unlock();
+
+  await t.throwsAsync(readFile(half), { code: "ENOENT" });
 });

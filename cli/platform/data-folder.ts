@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
-import { access, chmod, lstat, mkdir, stat } from "node:fs/promises";
+import { access, chmod, glob, lstat, mkdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -47,12 +47,19 @@ export async function openDataFolder(
     }
     await mkdir(run, { recursive: true, mode: 0o700 });
     await refuseForeignFolder(run);
+    await removeUnfinishedWrites(path);
     await makeSecrets(join(path, "secrets"));
     return { path, secrets: join(path, "secrets"), run, fresh, unlock };
   } catch (error) {
     unlock();
     throw error;
   }
+}
+
+/** What `writeDurably` had not renamed when a platform was killed; the lock is held, so nobody writes. */
+async function removeUnfinishedWrites(path: string): Promise<void> {
+  for await (const file of glob(["run/*.tmp", "objects/**/*.tmp", "secrets/*.tmp"], { cwd: path }))
+    await rm(join(path, file), { force: true });
 }
 
 /** Where the sockets of the platform on this data folder are. */

@@ -6,6 +6,7 @@ import type { Log } from "#sdk/log.ts";
 import type { Job } from "#sdk/messages.ts";
 import { holdLease } from "./hold-lease.ts";
 import { type RunTools, runBuild } from "./run-build.ts";
+import { SourceDown } from "./source-down.ts";
 
 export type Tools = RunTools & {
   readonly ledger: Ledger;
@@ -30,11 +31,15 @@ export function createHandler(tools: Tools): Handler {
 
     const buildLog = log.with({ build: buildId, sha: claim.build.sha, branch: claim.build.branch });
     const lease = holdLease(ledger, claim, leaseMs, request.signal);
+    let isSourceDown = false;
     try {
-      await runBuild(tools, claim, lease.signal, buildLog).catch(throwForLater);
+      await runBuild(tools, claim, lease.signal, buildLog);
+    } catch (error) {
+      isSourceDown = error instanceof SourceDown;
+      throwForLater(error);
     } finally {
       lease.stop();
-      ledger.releaseClaim(claim);
+      ledger.releaseClaim(claim, isSourceDown);
       await queueWaiting(claim, buildLog);
     }
     const state = ledger.findBuild(buildId)?.state;

@@ -14,8 +14,8 @@ import { createGithubApps } from "#sdk/github-app.ts";
 import { silentLog } from "#sdk/log.ts";
 import { readTemplates } from "#sdk/templates.ts";
 import { BuildFailed } from "./build-failed.ts";
-import { FetchError } from "./fetch-error.ts";
 import { createOpenSource, type SourceTools } from "./open-source.ts";
+import { SourceDown } from "./source-down.ts";
 import { startGitServer } from "./testing/git-server.ts";
 
 const { signal } = new AbortController();
@@ -129,11 +129,8 @@ test("a commit that is gone ends the build; a source that is down is tried again
     message: /^commit ddddddd is gone at its source/,
   });
   server.answerWith((_, response) => response.writeHead(503).end());
-  const down = await t.throwsAsync(source.fetchCommit("e".repeat(40), signal), {
-    instanceOf: FetchError,
-  });
-  t.true(down.retryable);
-  await t.throwsAsync(source.readHead("main", signal), { instanceOf: FetchError });
+  await t.throwsAsync(source.fetchCommit("e".repeat(40), signal), { instanceOf: SourceDown });
+  await t.throwsAsync(source.readHead("main", signal), { instanceOf: SourceDown });
 });
 
 test("what is wrong in stack.yml ends the build with field, value and rule", async (t) => {

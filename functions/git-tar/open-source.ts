@@ -14,6 +14,7 @@ import { packContext } from "./pack-context.ts";
 import { DOCKERFILE, type PlanInput, planFunctions } from "./plan-build.ts";
 import { readStack } from "./read-stack.ts";
 import type { Source } from "./source.ts";
+import { isSourceDown, SourceDown } from "./source-down.ts";
 import { StackError } from "./stack-error.ts";
 
 export type SourceTools = {
@@ -70,7 +71,7 @@ function createSource(
     readHead: (branch, signal) =>
       repository.installationId === 0
         ? endingBuild(() => mirror.readHead(branch, signal))
-        : tools.readHead(repository, branch),
+        : endingBuild(() => tools.readHead(repository, branch)),
     fetchCommit: (sha, signal) =>
       endingBuild(async () => void (await mirror.fetchCommit(sha, signal))),
     plan: (build, signal) =>
@@ -125,7 +126,7 @@ function createSource(
 
 const commitOf = ({ sha, branch }: Build) => ({ sha, branch });
 
-/** What the repository's owner has to mend ends the build; what time may mend is thrown as it is. */
+/** What the repository's owner has to mend ends the build; what time may mend is thrown, a source that is down by name. */
 async function endingBuild<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step();
@@ -133,7 +134,7 @@ async function endingBuild<T>(step: () => Promise<T>): Promise<T> {
     if (error instanceof StackError) throw new BuildFailed("failed", error.message);
     if (error instanceof FetchError && !error.retryable)
       throw new BuildFailed("failed", error.message);
-    throw error;
+    throw isSourceDown(error) ? new SourceDown(error) : error;
   }
 }
 

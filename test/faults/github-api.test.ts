@@ -19,8 +19,7 @@ for (const [words, fault] of FAULTS) {
       stage.github.fault = fault;
       await github.push("good");
       const meanwhile = await forge.push("good");
-      // Each failure of the source takes one of a build's five attempts.
-      await sleep(1_500);
+      await sleep(12_000);
 
       stage.github.fault = undefined;
 

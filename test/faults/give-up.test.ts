@@ -35,7 +35,7 @@ async function setUp(t: ExecutionContext) {
   };
 }
 
-for (const point of ["storePlan:before", "beginDeploying:before"]) {
+for (const point of ["storePlan:before", "markRelease:before", "endBuild:before"]) {
   test.serial(
     `a build whose platform dies five times at ${point} says what is true in the end`,
     async (t) => {

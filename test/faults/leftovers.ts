@@ -4,8 +4,6 @@ import { isAlive, listRunning, type Running } from "./processes.ts";
 
 /** Names that only exist while something is under way. */
 const UNFINISHED = /\.(lock|tmp|removed|part)$|^tmp_|\.old-|^quarantine|^tmp_objdir/;
-/** What `writeDurably` leaves beside a file when it is killed; harmless, and nobody sweeps it yet. */
-const KNOWN = /^(run\/running\.json|objects\/.*)\.[0-9a-z-]+\.tmp$/;
 /** Folders that are empty when nothing runs. */
 const EMPTY = ["builder/work", "engine/processes", "run/fn"];
 
@@ -26,8 +24,7 @@ export async function findLeftovers(
   const paths = entries.map((entry) => join(entry.parentPath, entry.name));
   const unfinished = entries
     .filter(({ name }) => UNFINISHED.test(name))
-    .map((entry) => relative(dataFolder, join(entry.parentPath, entry.name)))
-    .filter((path) => !KNOWN.test(path));
+    .map((entry) => relative(dataFolder, join(entry.parentPath, entry.name)));
   return [
     ...new Set(processes.map(({ pid, words }) => `process ${pid} is left: ${words}`)),
     ...unfinished.map((path) => `${path} is left`),

@@ -16,6 +16,23 @@ test.serial("mirrors with the locks of a killed git are fetched into again", asy
   t.deepEqual(await judge(), []);
 });
 
+test.serial(
+  "a repository of the forge with the locks of a killed git takes pushes after a restart",
+  async (t) => {
+    const { stage, forge, judge } = await setUp(t);
+    await stage.victim.kill("SIGKILL");
+    for (const repository of await listBare(join(stage.dataFolder, "git/forge")))
+      for (const lock of [...LOCKS, "refs/heads/main.lock"])
+        await writeFile(join(repository, lock), "");
+    await (await stage.live()).ready;
+
+    const { accepted } = await forge.push("good");
+
+    t.true(accepted);
+    t.deepEqual(await judge(), []);
+  },
+);
+
 async function listBare(folder: string): Promise<string[]> {
   const paths = await readdir(folder, { recursive: true });
   return paths
