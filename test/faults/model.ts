@@ -37,7 +37,7 @@ function findPushBreaches(pushed: Pushed, pushes: readonly Pushed[], seen: Obser
   }
   return [
     ...(isHead ? findEndBreaches(pushed, newest) : []),
-    ...findReasonBreaches(pushed, newest, pushes),
+    ...findReasonBreaches(pushed, newest, pushes, seen),
     ...findStatusBreaches(pushed, newest, seen),
   ];
 }
@@ -54,21 +54,40 @@ function findReasonBreaches(
   pushed: Pushed,
   { state, reason }: SeenBuild,
   pushes: readonly Pushed[],
+  seen: Observed,
 ): string[] {
   if (state === "live")
     return pushed.kind === "good" ? [] : [`${nameOf(pushed)} is live and cannot be`];
   if (state === "superseded") {
-    const by = /^superseded by ([0-9a-f]{7})$/.exec(reason)?.[1] ?? "none";
-    const newer = pushes.find(
-      ({ repository, sha }) => repository === pushed.repository && sha.startsWith(by),
-    );
-    return newer !== undefined && newer.order >= pushed.order
+    return isSupersededByNewer(pushed, reason, pushes, seen)
       ? []
       : [`${nameOf(pushed)} says "${reason}", which is no newer commit`];
   }
   if (state === "failed" && pushed.kind === "good" && !reason.startsWith("gave up"))
     return [`${nameOf(pushed)} is good and failed: ${reason}`];
   return SHOWN[state] === undefined ? [`${nameOf(pushed)} never ended: ${state}`] : [];
+}
+
+/**
+ * Whether the commit named is newer. One whose webhook came late counts by what superseded it in turn: until
+ * a worker has read the branch's head, the order is that of arrival.
+ */
+function isSupersededByNewer(
+  pushed: Pushed,
+  reason: string,
+  pushes: readonly Pushed[],
+  seen: Observed,
+  seenBefore: readonly string[] = [],
+): boolean {
+  const by = /^superseded by ([0-9a-f]{7})$/.exec(reason)?.[1] ?? "none";
+  const named = pushes.find(
+    ({ repository, sha }) => repository === pushed.repository && sha.startsWith(by),
+  );
+  if (named === undefined || seenBefore.includes(by)) return false;
+  if (named.order >= pushed.order) return true;
+  return buildsOf(named, seen).some((build) =>
+    isSupersededByNewer(pushed, build.reason, pushes, seen, [...seenBefore, by]),
+  );
 }
 
 function findStatusBreaches(pushed: Pushed, newest: SeenBuild, seen: Observed): string[] {
