@@ -46,9 +46,9 @@ ${Object.entries(kills)
 | webhooks are lost, doubled, reordered | \`webhooks.test.ts\` | heads are compared; one build each; the newest commit wins |
 | GitHub answers 403, 429, 5xx or nothing for a moment | \`github-api.test.ts\` | the build goes on and its status is told afterwards |
 | the disk is full, or read-only at start | \`disk.test.ts\` | what serves goes on serving; with space again the newest commit goes live |
-| locks of a killed git in a mirror | \`stale-lock.test.ts\` | the next fetch removes them |
+| locks of a killed git in a mirror or in a repository of the forge | \`stale-lock.test.ts\` | the next fetch, or the next start, removes them |
 | the clock jumps by a day | \`clock.test.ts\` | one worker at a time, order by generation (the ledger's clock is a tool; the process's is not changed) |
-| the platform dies at each of a build's five attempts | \`give-up.test.ts\` | the build fails with the reason, what served goes on |
+| the platform dies at each of a build's five attempts | \`give-up.test.ts\` | before switching the build fails with the reason and what served goes on; once switching it is carried to its end |
 
 ## Zero downtime
 
