@@ -157,3 +157,11 @@ test("a status that is to be tried again in a minute is due within hours though 
 
   t.is(ledger.listUnsent(now()).length, 1);
 });
+
+test("a whole build names the commit whose statuses are asked for", (t) => {
+  const { ledger, now } = setUp(t);
+  const build = buildOf(ledger.acceptPush(push()));
+
+  t.is(ledger.listUnsent(now(), build).length, 1);
+  t.is(ledger.listUnsent(now(), { ...build, sha: shaOf(99) }).length, 0);
+});

@@ -66,12 +66,14 @@ export function settlePending(
 /** Newest version of each context that was not sent and is due, oldest first. */
 export function listUnsent(db: Database, now: UnixMs, commit?: Commit): UnsentStatus[] {
   const place = commit === undefined ? "" : "AND repository_id = $repositoryId AND sha = $sha";
+  // Only what is named: callers pass whole builds.
+  const named = commit && { repositoryId: commit.repositoryId, sha: commit.sha };
   return db
     .all(
       `SELECT * FROM statuses WHERE sent_version < version
          AND (retry_at <= $now OR (retry_at > $late AND retry_at < $never)) ${place}
        ORDER BY version`,
-      { now, late: now + LONGEST_WAIT_MS, never: NEVER, ...commit },
+      { now, late: now + LONGEST_WAIT_MS, never: NEVER, ...named },
     )
     .map(parseStatus);
 }

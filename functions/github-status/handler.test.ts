@@ -19,7 +19,7 @@ const owner = { id: "github:1", scm: "github" as Scm, login: "Alice" };
 const repository = { ...repositoryOf(owner), installationId: 7 };
 
 /** One accepted push that shows nothing but pending, and a server that GitHub would be. */
-async function setUp(t: ExecutionContext, env: Env = {}) {
+async function setUp(t: ExecutionContext, env: Env = {}, timeoutMs = 20_000) {
   const github = await startGithubServer(t);
   const place = openLedgerFor(t);
   const { ledger } = place;
@@ -34,7 +34,7 @@ async function setUp(t: ExecutionContext, env: Env = {}) {
     sources: [
       { scm: "github", baseUrl: github.url, appId: github.appId, privateKey: github.privateKey },
     ],
-    timeoutMs: 200,
+    timeoutMs,
   });
   const room = createGithubStatus({
     config: readConfig(env),
@@ -173,7 +173,7 @@ for (const [what, fault, pauseMs] of PASSING) {
 }
 
 test("a source that never answers is given up on after the time-out and asked again later", async (t) => {
-  const { github, loopback, room, report, wait } = await setUp(t);
+  const { github, loopback, room, report, wait } = await setUp(t, {}, 200);
   github.faults.push("hang");
 
   const response = await report();
