@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { type RunningPlatform, removeData, startPlatform } from "../helpers/platform.ts";
 import { answering, makeRepository, removeRepository, stackOf } from "../helpers/repository.ts";
+import { until } from "../helpers/until.ts";
 import { startLoad } from "./load.ts";
 import { findPort } from "./victim.ts";
 
@@ -124,6 +125,7 @@ test.serial(
     const stream = startLoad({ ...options, path: "/function/alice-stream", expect: /^v\d+ 1\n/ });
 
     for (let version = 2; version <= 5; version += 1) await pushLive(version);
+    await until(() => slow.answers.has("v5"));
     await slow.stop();
     await stream.stop();
 
