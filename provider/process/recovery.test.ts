@@ -1,11 +1,12 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
+import { z } from "zod";
 import { labels } from "#sdk/labels.ts";
 import { call } from "../engine.contract.ts";
 import { eventually } from "../test-kit.ts";
@@ -53,6 +54,30 @@ test("a release that was declared when the platform stopped is published by the 
   t.is(await first, "stopped");
   t.is(await call(again, "fn"), "declared");
   t.deepEqual(await again.deploy(deployment), { release: "r1", fence: 1 });
+});
+
+test("a replica that something else kills while it starts is started again, a few times", async (t) => {
+  const under = await openUnderTest({ isolation: "none" });
+  t.teardown(under.dispose);
+  const { engine, image, folder } = under;
+  const file = join(folder, "behaviour");
+  await writeFile(file, "deaf");
+  const deploy = (version: string) =>
+    engine.deploy({ service: "fn", image, envVars: { version, behaviour_file: file } });
+  const unlucky = deploy("1");
+  await killOne(folder);
+  await killOne(folder);
+  await writeFile(file, "");
+  await killOne(folder);
+
+  await unlucky;
+
+  t.is(await call(engine, "fn"), "1");
+  await writeFile(file, "deaf");
+  const hopeless = t.throwsAsync(deploy("2"), { message: /SIGKILL|137/ });
+  for (let kill = 0; kill < 4; kill++) await killOne(folder, 1);
+  await hopeless;
+  t.is(await call(engine, "fn"), "1");
 });
 
 test("closing waits no longer than asked, also for versions that drain already", async (t) => {
@@ -219,6 +244,29 @@ async function setUp(t: ExecutionContext) {
   const folder = await mkdtemp(join(tmpdir(), "ofc-recovery-"));
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return { folder, image: await buildTestFunction(join(folder, "artifacts")) };
+}
+
+const killed = new Set<number>();
+
+/** Kill the newest replica, which is another than those killed before, beside `serving` others. */
+async function killOne(folder: string, serving = 0): Promise<void> {
+  const isNew = (pids: number[]) => pids.length > serving && !killed.has(pids[0] ?? 0);
+  const [pid = 0] = await eventually(() => listReplicas(folder), isNew, 15_000);
+  killed.add(pid);
+  process.kill(pid, "SIGKILL");
+}
+
+/** Process ids of the running replicas, the newest first. */
+async function listReplicas(folder: string): Promise<number[]> {
+  const processes = join(folder, "engine/processes");
+  const texts = await Promise.all(
+    (await readdir(processes)).map((name) => readFile(join(processes, name), "utf8")),
+  );
+  const replicas = z.array(z.object({ pid: z.number(), startTime: z.number() }));
+  return replicas
+    .parse(texts.map((text): unknown => JSON.parse(text)))
+    .toSorted((a, b) => b.startTime - a.startTime)
+    .map(({ pid }) => pid);
 }
 
 /** Kill a platform that deploys in a loop, so long after an acknowledged deploy; the fence of the last. */

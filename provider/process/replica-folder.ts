@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, rename, writeFile } from "node:fs/promises";
+import { chown, lstat, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The replica's socket inside its own folder. */
@@ -8,7 +8,8 @@ export const SOCKET_PATH = join("socket", "http.sock");
 export async function createReplicaFolder(folder: string, userId: number): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const part of ["socket", "secrets", "tmp"]) {
-    await mkdir(join(folder, part), { recursive: true, mode: 0o700 });
+    // The socket's folder stays open to its replica when it is no longer its own.
+    await mkdir(join(folder, part), { recursive: true, mode: part === "socket" ? 0o755 : 0o700 });
     await giveTo(userId, join(folder, part));
   }
 }
@@ -35,10 +36,7 @@ export async function writeReplicaSecret(
 export async function lockSocket(folder: string): Promise<boolean> {
   const path = join(folder, SOCKET_PATH);
   if (!(await isSocket(path))) return false;
-  if (process.getuid?.() === 0) {
-    await chown(join(folder, "socket"), 0, 0);
-    await chmod(join(folder, "socket"), 0o755);
-  }
+  if (process.getuid?.() === 0) await chown(join(folder, "socket"), 0, 0);
   return isSocket(path);
 }
 

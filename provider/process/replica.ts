@@ -22,7 +22,7 @@ import type { SecretStore } from "./secret-store.ts";
 import type { Settings } from "./settings.ts";
 import type { Slots } from "./slots.ts";
 import { createLineSplitter } from "./split-lines.ts";
-import { formatExit, type StartedProcess, startProcess } from "./start-process.ts";
+import { formatExit, isKill, type StartedProcess, startProcess } from "./start-process.ts";
 
 export type ReplicaTools = {
   readonly settings: Settings;
@@ -45,6 +45,8 @@ export type Replica = {
   readonly healthy: Promise<string | undefined>;
   /** Why and how it ended, once it is gone with all that belonged to it. */
   readonly ended: Promise<string>;
+  /** It is gone because something else than the platform sent SIGKILL: a person, or a machine short of memory. */
+  wasKilled(): boolean;
   /** Show a running replica a secret's new value. */
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
   /** Let it finish its requests: SIGTERM after `graceMs`, SIGKILL `drainMs` later. */
@@ -68,6 +70,7 @@ export function startReplica(
   const slot = slots.take();
   const userId = settings.firstUserId + slot;
   const gone = new AbortController();
+  let killed = false;
   const begun = begin();
   const ended = end().catch(describe);
 
@@ -76,6 +79,7 @@ export function startReplica(
     endpoint: `unix:${join(folder, SOCKET_PATH)}`,
     healthy: probe().catch(describe),
     ended,
+    wasKilled: () => killed,
     async refreshSecret(name, value) {
       if (!deployment.secrets?.includes(name)) return;
       // One that is just starting may have read the old value already.
@@ -143,12 +147,13 @@ export function startReplica(
 
   async function follow(started: StartedProcess): Promise<string> {
     const outputs = started.output.map(copyToLog);
-    const reason = formatExit(await started.ended);
+    const exit = await started.ended;
+    killed = !gone.signal.aborted && isKill(exit);
     gone.abort();
     started.killRest();
     // Output is read to its end, unless something that escaped still holds it open.
     await Promise.race([Promise.all(outputs), sleep(1_000, undefined, { ref: false })]);
-    return reason;
+    return formatExit(exit);
   }
 
   async function copyToLog(output: Readable): Promise<void> {

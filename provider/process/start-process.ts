@@ -113,3 +113,8 @@ export function formatExit({ code, signal, problem }: Exit): string {
   if (problem !== undefined) return `could not be started: ${problem}`;
   return signal === null ? `exited with code ${code ?? "unknown"}` : `was killed by ${signal}`;
 }
+
+/** Ended by SIGKILL, itself or the process that it stands for (a shell reports that as 128 + 9). */
+export function isKill({ code, signal }: Exit): boolean {
+  return signal === "SIGKILL" || code === 137;
+}

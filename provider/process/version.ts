@@ -47,6 +47,9 @@ type Member = { readonly replica: Replica; healthySince?: number };
 /** Lines of a failed replica that are told to whoever deployed it. */
 const TAIL_LINES = 20;
 
+/** Replicas of a starting version that may be killed from outside before that counts as its failure. */
+const KILLS_EXCUSED = 3;
+
 export function createVersion(tools: VersionTools, release: Release): Version {
   const { settings, functionLog } = tools;
   const members = new Set<Member>();
@@ -54,6 +57,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   let phase: "starting" | "serving" | "stopped" = "starting";
   let wanted = 0;
   let queued = 0;
+  let excused = 0;
   let run: DeathRun = { count: 0, since: 0 };
   let problem: string | undefined;
   let diedAt = Number.NEGATIVE_INFINITY;
@@ -62,9 +66,14 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   return {
     release,
     async start(count) {
-      const failure = await findFailure(Array.from({ length: count }, launch));
-      if (failure !== undefined || run.count === 0) return failure;
-      return { reason: problem ?? "died after its probe", logTail: "" };
+      // Those that something else killed are missing in the end, and are started once more.
+      for (let missing = count; missing > 0; missing = count - countHealthy()) {
+        const failure = await findFailure(Array.from({ length: missing }, launch));
+        if (failure !== undefined) return failure;
+        if (run.count > 0) return { reason: problem ?? "died after its probe", logTail: "" };
+        if (phase !== "starting") return undefined;
+      }
+      return undefined;
     },
     async serve(count) {
       if (phase === "stopped") return;
@@ -75,7 +84,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     endpoints: () => [...members].filter(isHealthy).map(({ replica }) => replica.endpoint),
     problem() {
       const lately = performance.now() - diedAt < settings.watchMs;
-      const missing = [...members].filter(isHealthy).length < wanted;
+      const missing = countHealthy() < wanted;
       return lately || missing ? problem : undefined;
     },
     deathRun: () => run,
@@ -121,19 +130,29 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     if (members.has(member)) tools.changed();
   }
 
-  async function dismiss(member: Member, reason: string): Promise<StartFailure> {
+  async function dismiss(member: Member, reason: string): Promise<StartFailure | undefined> {
     await member.replica.kill();
     const { instance } = member.replica;
     const logTail = await readTail(instance);
-    if (members.delete(member)) noteDeath(instance, reason, 0);
+    const meant = !members.delete(member);
+    if (isExcused(member)) return undefined;
+    if (!meant) noteDeath(instance, reason, 0);
     return { reason: `replica ${instance} ${reason}`, logTail };
   }
 
   function bury(member: Member, how: string): void {
     // One that was taken out before is meant to end.
-    if (!members.delete(member)) return;
+    if (!members.delete(member) || isExcused(member)) return;
     noteDeath(member.replica.instance, how, performance.now() - (member.healthySince ?? 0));
     tools.changed();
+  }
+
+  /** A replica that something else killed says nothing about its version, a few times. */
+  function isExcused({ replica }: Member): boolean {
+    if (phase !== "starting" || !replica.wasKilled() || excused >= KILLS_EXCUSED) return false;
+    excused++;
+    tools.log.warn("replica-killed", { instance: replica.instance });
+    return true;
   }
 
   function noteDeath(instance: string, how: string, livedMs: number): void {
@@ -192,6 +211,10 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   function track(replica: Replica, end: Promise<void>): void {
     leaving.set(replica, end);
     void end.finally(() => leaving.delete(replica));
+  }
+
+  function countHealthy(): number {
+    return [...members].filter(isHealthy).length;
   }
 
   function say(instance: string, text: string): void {
