@@ -55,7 +55,10 @@ export async function startFoundation(
   onStop: (stop: Stop) => void,
 ): Promise<Foundation> {
   const log = createLog(options.writeLog);
-  const onWrite = createFaultPoint(options.environment.OFC_FAULT);
+  const onWrite = createFaultPoint(options.environment.OFC_FAULT, {
+    die: () => process.kill(process.pid, "SIGKILL"),
+    tell: (write) => log.warn("fault-injected", { write }),
+  });
   const part = createReporter(options.say);
   const given = await readSettings(options.project, options.environment);
   const data = await part(

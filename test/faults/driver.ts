@@ -28,6 +28,8 @@ export type DriverReport = {
   readonly missed: readonly string[];
   /** Builds by their end. */
   readonly ends: Readonly<Record<string, number>>;
+  /** Where the seconds went. */
+  readonly spent: Readonly<Record<string, number>>;
   /** What the network did to GitHub's webhooks. */
   readonly webhooks: Readonly<Record<string, number>>;
   readonly breaches: readonly string[];
@@ -44,7 +46,8 @@ const PLACES: readonly Place[] = [
 ];
 /** Short, so that leases are renewed and lost webhooks noticed within a life. */
 const SETTINGS = { build_lease: "1500ms", catch_up_interval: "3s" };
-const NETWORK = { lost: 8, doubled: 4, late: 6 };
+const GOOD_NETWORK = { lost: 0, doubled: 0, late: 0 };
+const BAD_NETWORK = { lost: 8, doubled: 4, late: 6 };
 /** Longest wait for a fault point to be passed, in milliseconds. */
 const POINT_LIMIT_MS = 15_000;
 
@@ -58,6 +61,7 @@ type Run = {
   readonly kills: Map<string, number>;
   /** Different answers of each function, in the order in which they were seen. */
   readonly history: Map<string, string[]>;
+  readonly spentMs: Map<string, number>;
 };
 
 /**
@@ -67,23 +71,28 @@ type Run = {
 export async function runDriver({ kills, seed, say }: DriverOptions): Promise<DriverReport> {
   const started = performance.now();
   const random = createRandom(seed);
-  const stage = await setStage(random, NETWORK, SETTINGS);
-  const run: Run = { stage, random, kills: new Map(), history: new Map() };
+  const network = { ...GOOD_NETWORK };
+  const stage = await setStage(random, network, SETTINGS);
+  const run: Run = { stage, random, kills: new Map(), history: new Map(), spentMs: new Map() };
   let lives = 2;
   let keep = true;
 
   try {
-    await begin(run);
+    await timed(run, "beginning", () => begin(run));
+    // Nobody can miss what a repository that was never heard of had to say.
+    Object.assign(network, BAD_NETWORK);
     // A point that was not reached, since nothing was to be written there, has two more turns.
     const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
     for (; countKills(run) < kills; lives += 1) {
-      if (lives % REST_EVERY === 0) await rest(run);
+      if (lives % REST_EVERY === 0) await timed(run, "resting", () => rest(run));
       const isRandom = lives % REST_EVERY === 1;
       const fault = isRandom ? undefined : (nextDue(due, run) ?? chooseFault(random));
-      await (fault === undefined ? liveAtRandom(run) : liveUntil(run, fault));
+      await (fault === undefined
+        ? timed(run, "killed at random", () => liveAtRandom(run))
+        : timed(run, "killed at a point", () => liveUntil(run, fault)));
       if (lives % 10 === 0) say(`${countKills(run)} of ${kills} kills in ${lives} lives`);
     }
-    const { breaches, leftovers, ends } = await judge(run);
+    const { breaches, leftovers, ends } = await timed(run, "judging", () => judge(run));
     keep = breaches.length + leftovers.length > 0;
     return {
       seed,
@@ -93,6 +102,7 @@ export async function runDriver({ kills, seed, say }: DriverOptions): Promise<Dr
       kills: Object.fromEntries([...run.kills].toSorted()),
       missed: FAULT_POINTS.filter((point) => !run.kills.has(point)),
       ends,
+      spent: Object.fromEntries([...run.spentMs].map(([on, ms]) => [on, Math.round(ms / 1_000)])),
       webhooks: stage.github.counts,
       breaches,
       leftovers,
@@ -102,6 +112,15 @@ export async function runDriver({ kills, seed, say }: DriverOptions): Promise<Dr
     throw new Error(`Seed ${seed}, see ${stage.folder}/platform.log`, { cause });
   } finally {
     await stage.close({ keep });
+  }
+}
+
+async function timed<T>({ spentMs }: Run, on: string, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  try {
+    return await work();
+  } finally {
+    spentMs.set(on, (spentMs.get(on) ?? 0) + performance.now() - started);
   }
 }
 

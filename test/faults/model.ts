@@ -37,6 +37,7 @@ function findPushBreaches(pushed: Pushed, pushes: readonly Pushed[], seen: Obser
   }
   return [
     ...(isHead ? findEndBreaches(pushed, newest) : []),
+    ...findToldBreaches(pushed, builds),
     ...findReasonBreaches(pushed, newest, pushes, seen),
     ...findStatusBreaches(pushed, newest, seen),
   ];
@@ -48,6 +49,13 @@ function findEndBreaches(pushed: Pushed, { state, reason }: SeenBuild): string[]
   return state === deserved
     ? []
     : [`${nameOf(pushed)} is the newest and ended ${state} (${reason}) instead of ${deserved}`];
+}
+
+/** What the pusher was told is true of a build of that commit; a redelivery may have made a later one. */
+function findToldBreaches(pushed: Pushed, builds: readonly SeenBuild[]): string[] {
+  const { told } = pushed;
+  if (told === undefined || builds.some(({ state }) => state === told)) return [];
+  return [`${nameOf(pushed)} was told ${told} and ended ${builds.map(({ state }) => state)}`];
 }
 
 function findReasonBreaches(

@@ -14,6 +14,8 @@ export type Pushed = {
   readonly answers: Readonly<Record<string, string>>;
   /** Whether Git said that the branch is there. */
   accepted: boolean;
+  /** The end that the platform told the pusher, if it did. */
+  told: string | undefined;
 };
 
 export const FUNCTIONS = ["one", "two"] as const;
@@ -58,8 +60,10 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
     pushes,
     async push(kind) {
       const pushed = await inTurn(() => commit(kind));
-      const { ok } = await tree.push(url, `${pushed.sha}:refs/heads/main`);
+      const { ok, output } = await tree.push(url, `${pushed.sha}:refs/heads/main`);
       pushed.accepted = ok;
+      // GitHub tells a pusher nothing of what others make of the push.
+      if (scm === "forge") pushed.told = readEnd(output);
       return pushed;
     },
     async pushAside() {
@@ -82,7 +86,15 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
       ...Object.fromEntries(changed.map((key) => [`${owner}-${key}`, `${name}#${order}`])),
     };
     const sha = await tree.commit(filesOf(kind), `${kind} ${order}`);
-    const pushed = { repository: name, order, sha, kind, answers, accepted: false };
+    const pushed = {
+      repository: name,
+      order,
+      sha,
+      kind,
+      answers,
+      accepted: false,
+      told: undefined,
+    };
     pushes.push(pushed);
     return pushed;
   }
@@ -107,4 +119,11 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
           : `module.exports = async (event, context) => context.succeed("${answer(two)}");\n`,
     };
   }
+}
+
+/** The last line of progress: `remote: live in 0.41 s`, `remote: superseded by 1f2e3d4; …` */
+function readEnd(output: string): string | undefined {
+  const [, word, told] =
+    /^remote: (?:(live|failed) (?:in|after) \d|(superseded|cancelled)\b)/m.exec(output) ?? [];
+  return word ?? told;
 }
