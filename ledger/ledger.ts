@@ -13,6 +13,7 @@ import * as owners from "./owners.ts";
 import * as progress from "./progress.ts";
 import * as releases from "./releases.ts";
 import * as repositories from "./repositories.ts";
+import { prune } from "./retention.ts";
 import * as statuses from "./statuses.ts";
 import type { Ledger, UnixMs } from "./types.ts";
 import * as usage from "./usage.ts";
@@ -104,6 +105,7 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     watch: (buildId, changed) => watchers.watch(buildId, changed),
 
     recordAudit: (entry) => recordAudit(db, entry),
+    prune: (retention, batch) => prune(db, retention, batch),
     close: () => file.close(),
   };
 }

@@ -160,3 +160,14 @@ CREATE TABLE audit (
   repository TEXT NOT NULL
 ) STRICT;
 `;
+
+/** Version 2: what old rows are found by, and when a status was last wanted. */
+export const SCHEMA_V2 = `
+ALTER TABLE statuses ADD COLUMN wanted_at INTEGER NOT NULL DEFAULT 0;
+UPDATE statuses SET wanted_at = CAST(unixepoch('subsec') * 1000 AS INTEGER);
+CREATE INDEX statuses_without_build ON statuses (wanted_at) WHERE build_id IS NULL;
+CREATE INDEX builds_ended ON builds (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX deliveries_of_build ON deliveries (build_id) WHERE build_id IS NOT NULL;
+CREATE INDEX deliveries_received ON deliveries (received_at);
+CREATE INDEX audit_at ON audit (at);
+`;

@@ -14,7 +14,7 @@ const DESCRIPTION_LIMIT = 140;
 /** No source asks for a longer wait: a retry beyond it was set before the clock went back, and is due. */
 const LONGEST_WAIT_MS = 2 * 3_600_000;
 /** Latest date there is; what is to be retried then is given up (functions/github-status/sender.ts). */
-const NEVER = 8.64e15;
+export const NEVER = 8.64e15;
 const COMMIT_STATES: readonly CommitState[] = ["pending", "success", "failure", "error"];
 
 export type Commit = { readonly repositoryId: RepositoryId; readonly sha: string };
@@ -167,12 +167,12 @@ function adopt(db: Database, place: Place, buildId: string | undefined): void {
 function save(db: Database, place: Place, status: WantedStatus, buildId: string | undefined): void {
   db.run(
     `INSERT INTO statuses (repository_id, sha, context, state, description, target_url, skipped,
-       build_id, version)
+       build_id, version, wanted_at)
      VALUES ($repositoryId, $sha, $context, $state, $description, $targetUrl, $skipped,
-       $buildId, $version)
+       $buildId, $version, $now)
      ON CONFLICT DO UPDATE SET state = $state, description = $description,
        target_url = $targetUrl, skipped = $skipped, build_id = coalesce($buildId, build_id),
-       version = $version, attempts = 0, retry_at = 0, error = ''`,
+       version = $version, wanted_at = $now, attempts = 0, retry_at = 0, error = ''`,
     {
       ...place,
       state: status.state,
@@ -181,6 +181,7 @@ function save(db: Database, place: Place, status: WantedStatus, buildId: string 
       skipped: Number(status.skipped ?? false),
       buildId: buildId ?? null,
       version: nextVersion(db),
+      now: db.now(),
     },
   );
 }

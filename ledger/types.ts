@@ -178,6 +178,29 @@ export type Accepted = {
   readonly superseded: readonly string[];
 };
 
+/** How long what has ended is remembered. Times are in milliseconds. */
+export type Retention = {
+  /** Ended builds go when they are older than this … */
+  readonly buildsMs: number;
+  /** … or when their owner has this many newer ones. */
+  readonly buildsPerOwner: number;
+  /** Deliveries that made no build. */
+  readonly deliveriesMs: number;
+  readonly auditMs: number;
+  /** How long a source may repeat a delivery: no build or delivery that is younger goes. */
+  readonly repeatMs: number;
+  /** Newest releases of a function that stay, because it can go back to them. */
+  readonly releases: number;
+};
+
+/** Rows that went, by kind; a build counts once, with all that is about it. */
+export type Pruned = {
+  readonly builds: number;
+  readonly deliveries: number;
+  readonly statuses: number;
+  readonly audit: number;
+};
+
 /** The ledger: who owns what, what was promised, and how far it got (design.md section 6). */
 export type Ledger = {
   // Intake
@@ -328,5 +351,11 @@ export type Ledger = {
     readonly owner: string;
     readonly repository: string;
   }): void;
+
+  /**
+   * Forget up to `batch` of each kind of what ended long ago. Never what serves or can be gone back to, the
+   * newest build of a branch, a status that is still to be told, or a delivery that may come again.
+   */
+  prune(retention: Retention, batch: number): Pruned;
   close(): void;
 };
