@@ -3,25 +3,25 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Endpoint } from "#provider/provider.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
+import { askHealth, awaitHealthy, readProbeSettings } from "../engine/probe.ts";
+import type { AppendLog, Replica } from "../engine/runtime.ts";
+import type { SecretStore } from "../engine/secret-store.ts";
+import { createLineSplitter } from "../engine/split-lines.ts";
 import { readArtifact } from "./artifact.ts";
 import { formatEnvironment } from "./environment.ts";
 import type { Isolation } from "./isolation.ts";
 import type { Leftovers } from "./leftovers.ts";
-import { askHealth, awaitHealthy, readProbeSettings } from "./probe.ts";
 import {
   createReplicaFolder,
   lockSocket,
   SOCKET_PATH,
   writeReplicaSecret,
 } from "./replica-folder.ts";
-import type { SecretStore } from "./secret-store.ts";
 import type { Settings } from "./settings.ts";
 import type { Slots } from "./slots.ts";
-import { createLineSplitter } from "./split-lines.ts";
 import { formatExit, isKill, type StartedProcess, startProcess } from "./start-process.ts";
 
 export type ReplicaTools = {
@@ -35,27 +35,6 @@ export type ReplicaTools = {
   readonly slots: Slots;
   readonly log: Log;
 };
-
-/** One running copy of a function. */
-export type Replica = {
-  /** `<function>-<8 hex digits>`. */
-  readonly instance: string;
-  readonly endpoint: Endpoint;
-  /** `undefined` once it answers its probe, else why it never did. */
-  readonly healthy: Promise<string | undefined>;
-  /** Why and how it ended, once it is gone with all that belonged to it. */
-  readonly ended: Promise<string>;
-  /** It is gone because something else than the platform sent SIGKILL: a person, or a machine short of memory. */
-  wasKilled(): boolean;
-  /** Show a running replica a secret's new value. */
-  refreshSecret(name: string, value: Uint8Array): Promise<void>;
-  /** Let it finish its requests: SIGTERM after `graceMs`, SIGKILL `drainMs` later. */
-  drain(graceMs: number, drainMs: number): Promise<void>;
-  kill(): Promise<void>;
-};
-
-/** Receives what a replica prints; a promise that is pending slows the replica down. */
-export type AppendLog = (instance: string, texts: readonly string[]) => Promise<void>;
 
 /** Start one copy; what goes wrong on the way is the reason in `healthy`. */
 export function startReplica(
@@ -125,8 +104,9 @@ export function startReplica(
     const { path, initialDelayMs } = readProbeSettings(deployment);
     const reason = await awaitHealthy(
       {
+        door: "its socket",
         isListening: () => lockSocket(folder),
-        ask: () => askHealth(join(folder, SOCKET_PATH), path),
+        ask: () => askHealth({ socketPath: join(folder, SOCKET_PATH) }, path),
         signal: gone.signal,
       },
       { initialDelayMs, settleMs: settings.settleMs, deadlineMs: settings.healthDeadlineMs },

@@ -18,7 +18,7 @@ export type TestEngine = {
   onCall: (method: string, name: string) => void | Promise<void>;
 };
 
-/** The OpenFaaS calls of a deploy, by the rules of `provider/process/decide-deploy.ts`, without processes. */
+/** The OpenFaaS calls of a deploy, by the rules of `provider/engine/decide-deploy.ts`, without processes. */
 export function createTestEngine(): TestEngine {
   const functions = new Map<string, Running>();
   const engine: TestEngine = {

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import test from "ava";
 import { askHealth, awaitHealthy, readProbeSettings } from "./probe.ts";
 
+const door = "its socket";
 const times = { initialDelayMs: 0, settleMs: 20, deadlineMs: 300 };
 
 for (const [title, answers, expected] of [
@@ -24,7 +25,7 @@ for (const [title, answers, expected] of [
       return last;
     };
 
-    const reason = await awaitHealthy({ isListening, ask, signal: never() }, times);
+    const reason = await awaitHealthy({ door, isListening, ask, signal: never() }, times);
 
     if (expected === undefined) t.is(reason, undefined);
     else t.regex(reason ?? "", expected);
@@ -38,7 +39,7 @@ test("one success is not enough: the second comes after the settle time", async 
     return 200;
   };
 
-  await awaitHealthy({ isListening, ask, signal: never() }, times);
+  await awaitHealthy({ door, isListening, ask, signal: never() }, times);
 
   t.true(asked.length >= 2);
   t.true((asked.at(-1) ?? 0) - (asked[0] ?? 0) >= times.settleMs);
@@ -52,7 +53,7 @@ test("nothing is asked before the initial delay, and the deadline counts from th
     return 200;
   };
 
-  await awaitHealthy({ isListening, ask, signal: never() }, { ...times, initialDelayMs: 80 });
+  await awaitHealthy({ door, isListening, ask, signal: never() }, { ...times, initialDelayMs: 80 });
 
   t.true(first - begun >= 79);
 });
@@ -60,7 +61,7 @@ test("nothing is asked before the initial delay, and the deadline counts from th
 test("a replica that is gone ends the wait", async (t) => {
   const gone = new AbortController();
   const waiting = awaitHealthy(
-    { isListening: async () => false, ask: async () => 200, signal: gone.signal },
+    { door, isListening: async () => false, ask: async () => 200, signal: gone.signal },
     { ...times, deadlineMs: 60_000 },
   );
 
@@ -103,7 +104,7 @@ for (const [title, path, expected] of [
       await rm(folder, { recursive: true });
     });
 
-    const answer = await askHealth(socketPath, path);
+    const answer = await askHealth({ socketPath }, path);
 
     if (typeof expected === "number") t.is(answer, expected);
     else t.regex(String(answer), expected);

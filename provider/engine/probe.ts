@@ -24,12 +24,17 @@ export function readProbeSettings(deployment: FunctionDeployment): ProbeSettings
   };
 }
 
-/** One health request to a replica's socket: its status once the whole answer is there, or why not. */
-export function askHealth(socketPath: string, path: string): Promise<number | string> {
+/** Where a replica listens, as Node's `http` and `net` take it. */
+export type ReplicaAddress =
+  | { readonly socketPath: string }
+  | { readonly host: string; readonly port: number };
+
+/** One health request to a replica: its status once the whole answer is there, or why not. */
+export function askHealth(address: ReplicaAddress, path: string): Promise<number | string> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const escaped = path.replace(/[^\x21-\x7e]/gu, encodeURIComponent);
-    const asked = request({ socketPath, path: escaped, agent: false, signal });
+    const asked = request({ ...address, path: escaped, agent: false, signal });
     asked.on("response", (answer) => {
       let sizeBytes = 0;
       answer.on("data", ({ length }: Buffer) => {
@@ -47,6 +52,8 @@ export function askHealth(socketPath: string, path: string): Promise<number | st
 }
 
 export type ProbeTools = {
+  /** Where it should listen: "its socket", "port 8080". */
+  readonly door: string;
   /** True once the replica listens. */
   isListening(): Promise<boolean>;
   ask(): Promise<number | string>;
@@ -59,7 +66,7 @@ export type ProbeTools = {
  * `undefined`, or with the reason when `deadlineMs` has passed or the signal was aborted.
  */
 export async function awaitHealthy(
-  { isListening, ask, signal }: ProbeTools,
+  { door, isListening, ask, signal }: ProbeTools,
   times: {
     readonly initialDelayMs: number;
     readonly settleMs: number;
@@ -67,7 +74,7 @@ export async function awaitHealthy(
   },
 ): Promise<string | undefined> {
   const deadline = performance.now() + times.initialDelayMs + times.deadlineMs;
-  let last = "it never listened on its socket";
+  let last = `it never listened on ${door}`;
   let intervalMs = 10;
   let healthySince: number | undefined;
 

@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "#provider/provider.ts";
+import type { Log } from "#sdk/log.ts";
 import type { Turns } from "../turns.ts";
 import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { Release } from "./function-record.ts";
-import { type Replica, type ReplicaTools, startReplica } from "./replica.ts";
+import type { Replica, Runtime } from "./runtime.ts";
+import type { EngineSettings } from "./settings.ts";
 
-export type VersionTools = ReplicaTools & {
+export type VersionTools = {
+  readonly settings: EngineSettings;
+  readonly runtime: Pick<Runtime, "start" | "adopt">;
+  readonly log: Log;
   /** Bounds how many replicas start at once. */
   readonly starts: Turns;
   readonly functionLog: Pick<FunctionLog, "append" | "tail">;
@@ -29,6 +34,8 @@ export type Version = {
   readonly release: Release;
   /** Start `count` replicas; `undefined` once all are healthy. The first failure decides. */
   start(count: number): Promise<StartFailure | undefined>;
+  /** Take over what an earlier platform left running; resolves when it is healthy or gone. */
+  adopt(): Promise<void>;
   /** Keep `wanted` replicas running from now on; resolves when those just started have settled. */
   serve(wanted: number): Promise<void>;
   endpoints(): Endpoint[];
@@ -40,6 +47,8 @@ export type Version = {
   /** End for good: finish requests, also those of replicas already leaving, within `drainMs`. */
   drain(drainMs?: number): Promise<void>;
   kill(): Promise<void>;
+  /** End what has not served yet, and leave what serves to the next platform. */
+  letGo(drainMs: number): Promise<void>;
 };
 
 type Member = { readonly replica: Replica; healthySince?: number };
@@ -75,6 +84,13 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       }
       return undefined;
     },
+    async adopt() {
+      const found = tools.runtime
+        .adopt(release, functionLog.append)
+        .map((replica) => ({ replica }));
+      for (const member of found) members.add(member);
+      await Promise.all(found.map(settle));
+    },
     async serve(count) {
       if (phase === "stopped") return;
       phase = "serving";
@@ -91,15 +107,15 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     async refreshSecret(name, value) {
       await Promise.all([...members].map(({ replica }) => replica.refreshSecret(name, value)));
     },
-    async drain(drainMs = tools.drainMs) {
-      const cut = setTimeout(() => void killLeaving(), drainMs);
-      await stop((member) => leave(member, drainMs));
-      clearTimeout(cut);
-    },
+    drain,
     async kill() {
       const stopped = stop(({ replica }) => replica.kill());
       await killLeaving();
       await stopped;
+    },
+    async letGo(drainMs) {
+      for (const member of [...members].filter(isHealthy)) members.delete(member);
+      await drain(drainMs);
     },
   };
 
@@ -109,7 +125,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     const member = await tools.starts(async () => {
       queued--;
       if (phase === "stopped" || (phase === "serving" && members.size >= wanted)) return undefined;
-      const started = { replica: startReplica(tools, release.deployment, functionLog.append) };
+      const started = { replica: tools.runtime.start(release, functionLog.append) };
       members.add(started);
       // A slow one gives up its turn, so that it holds up nobody else's start.
       const patience = sleep(settings.startTurnMs, undefined, { ref: false });
@@ -120,6 +136,10 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       return phase === "stopped"
         ? { reason: "was stopped while starting", logTail: "" }
         : undefined;
+    return settle(member);
+  }
+
+  async function settle(member: Member): Promise<StartFailure | undefined> {
     const reason = await member.replica.healthy;
     return reason === undefined ? welcome(member) : dismiss(member, reason);
   }
@@ -187,6 +207,12 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     // While a restart waits its turn, it starts what is missing.
     const missing = retry === undefined ? Math.max(0, start - queued) : 0;
     await Promise.all(Array.from({ length: missing }, launch));
+  }
+
+  async function drain(drainMs = tools.drainMs): Promise<void> {
+    const cut = setTimeout(() => void killLeaving(), drainMs);
+    await stop((member) => leave(member, drainMs));
+    clearTimeout(cut);
   }
 
   async function stop(end: (member: Member) => Promise<void>): Promise<void> {

@@ -16,11 +16,13 @@ import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-repl
 import type { FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
 import { identify, reportRecord, showing } from "./report-record.ts";
-import type { Settings } from "./settings.ts";
+import type { EngineSettings } from "./settings.ts";
 import type { StartFailure, Version } from "./version.ts";
 
 export type FunctionTools = {
-  readonly settings: Settings;
+  readonly settings: EngineSettings;
+  /** Replicas go on serving without the platform. */
+  readonly keepsRunning: boolean;
   readonly records: RecordStore;
   readonly functionLog: FunctionLog;
   readonly log: Log;
@@ -85,7 +87,7 @@ export function createManagedFunction(
       const begun: Promise<unknown>[] = [];
       if (serving !== undefined) {
         current = createVersion(serving);
-        begun.push(current.serve(mustExist().replicas));
+        begun.push(takeOver(current));
       }
       if (next !== undefined && next.failed === undefined)
         begun.push(begin(next).published.catch(() => {}));
@@ -112,6 +114,12 @@ export function createManagedFunction(
     },
     close,
   };
+
+  async function takeOver(version: Version): Promise<void> {
+    await version.adopt();
+    // A newer one may have taken its place meanwhile; serving it is a no-op once it was retired.
+    await version.serve(record?.replicas ?? 0);
+  }
 
   /** Lines 1 and 2 of design.md section 7; the promise inside resolves when line 4 is reached. */
   async function declare({ deployment, mode, force }: DeployRequest): Promise<{
@@ -238,10 +246,11 @@ export function createManagedFunction(
   async function close(drainMs: number): Promise<void> {
     closed = true;
     await inTurn(async () => {
-      const ends = [...retiring, current].map((version) => version?.drain(drainMs));
+      const serving = tools.keepsRunning ? current?.letGo(drainMs) : current?.drain(drainMs);
+      const ends = [...retiring].map((version) => version.drain(drainMs));
       const starting = candidate?.version.kill();
       candidate = undefined;
-      await Promise.all([...ends, starting]);
+      await Promise.all([...ends, serving, starting]);
     });
   }
 

@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { Engine, SecretBody } from "#provider/provider.ts";
+import { parseDuration } from "#sdk/duration.ts";
+import { HttpError } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
+import type { FunctionDeployment } from "#sdk/messages.ts";
+import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
+import { createEndpointBoard } from "../endpoint-board.ts";
+import { closing, notFound } from "../engine-errors.ts";
+import { createTurns } from "../turns.ts";
+import type { EngineFolder } from "./engine-folder.ts";
+import { createFunctionLog, type FunctionLog } from "./function-log.ts";
+import type { FunctionRecord, RecordStore } from "./function-record.ts";
+import { createManagedFunction, type ManagedFunction } from "./managed-function.ts";
+import type { Runtime } from "./runtime.ts";
+import type { SecretStore } from "./secret-store.ts";
+import type { EngineSettings } from "./settings.ts";
+import { createVersion } from "./version.ts";
+
+/** An engine of one machine. */
+export type LocalEngine = Engine & {
+  /** Resolves when every recorded function serves or has failed to start once. */
+  ready(): Promise<void>;
+};
+
+export type EngineTools = {
+  readonly runtime: Runtime;
+  readonly settings: EngineSettings;
+  readonly folder: EngineFolder;
+  readonly records: RecordStore;
+  readonly secrets: SecretStore;
+  readonly log: Log;
+};
+
+/** The engine contract over a runtime (design.md section 7); what is in `recorded` begins to serve. */
+export function createEngine(
+  { runtime, settings, folder, records, secrets, log }: EngineTools,
+  recorded: readonly FunctionRecord[],
+): LocalEngine {
+  const board = createEndpointBoard();
+  const logs = new Map<string, FunctionLog>();
+  const functions = new Map<string, ManagedFunction>();
+  const secretTurn = createTurns(1);
+  const starts = createTurns(settings.startsAtOnce);
+  let closed = false;
+
+  const resumed = recorded.map((record) => manage(record.name, record).resume());
+  const ready = Promise.all(resumed).then(() => {});
+
+  return {
+    kind: runtime.kind,
+    ready: () => ready,
+    async deploy(deployment, { force = false, mode = "any", onDeclared = () => {} } = {}) {
+      const { service } = deployment;
+      const managed = mode === "update" ? find(service) : manage(service);
+      return managed.deploy({ deployment, force, mode, onDeclared });
+    },
+    remove: async (name) => find(name).remove(),
+    scale: async (name, replicas) => find(name).scale(replicas),
+    list: async () => present((one) => one.report()),
+    status: async (name) => functions.get(name)?.report(),
+    inventory: async () => present((one) => one.inventory()),
+    endpoints: () => present((one) => one.endpoints()),
+    watchEndpoints: board.watch,
+    async *logs(query) {
+      find(query.name);
+      yield* logOf(query.name).read(query);
+    },
+    listSecrets: secrets.list,
+    createSecret: (secret) => secretTurn(() => secrets.create(secret)),
+    updateSecret: (secret) => secretTurn(() => updateSecret(secret)),
+    removeSecret: (name) => secretTurn(() => secrets.remove(name)),
+    async close(drainMs) {
+      closed = true;
+      await Promise.all([...functions.values()].map((one) => one.close(drainMs)));
+    },
+  };
+
+  function manage(name: string, record?: FunctionRecord): ManagedFunction {
+    const known = functions.get(name);
+    if (known !== undefined) return known;
+    const functionLog = logOf(name);
+    const managed = createManagedFunction(
+      name,
+      {
+        settings,
+        keepsRunning: runtime.keepsRunning,
+        records,
+        functionLog,
+        log,
+        check,
+        createReleaseId: () => `manual-${randomUUID()}`,
+        publish: board.publish,
+        createVersion: (release, { isLogged, ...events }) =>
+          createVersion(
+            {
+              ...events,
+              settings,
+              runtime,
+              log,
+              starts,
+              drainMs: readDrain(release.deployment, settings.drainMs),
+              functionLog: {
+                tail: functionLog.tail,
+                append: async (instance, texts) =>
+                  isLogged() ? functionLog.append(instance, texts) : undefined,
+              },
+            },
+            release,
+          ),
+      },
+      record,
+    );
+    functions.set(name, managed);
+    return managed;
+  }
+
+  function find(name: string): ManagedFunction {
+    const managed = functions.get(name);
+    if (managed?.report() !== undefined) return managed;
+    throw notFound(name);
+  }
+
+  function present<T>(read: (one: ManagedFunction) => T | undefined): T[] {
+    return [...functions.values()].map(read).filter((value) => value !== undefined);
+  }
+
+  function logOf(name: string): FunctionLog {
+    const known = logs.get(name);
+    if (known !== undefined) return known;
+    const identity = { name, namespace: FUNCTION_NAMESPACE };
+    const created = createFunctionLog(join(folder.logs, name), identity, settings.logBytes);
+    logs.set(name, created);
+    return created;
+  }
+
+  async function check({ image, secrets: wanted = [] }: FunctionDeployment): Promise<void> {
+    if (closed) throw closing();
+    await runtime.checkImage(image);
+    for (const name of wanted) {
+      if (!(await secrets.has(name)))
+        throw new HttpError(
+          400,
+          "missing-secret",
+          `Secret "${name}" does not exist; create it first.`,
+        );
+    }
+  }
+
+  async function updateSecret(secret: SecretBody): Promise<void> {
+    await secrets.update(secret);
+    const { name, value } = secret;
+    await Promise.all([...functions.values()].map((one) => one.refreshSecret(name, value)));
+  }
+}
+
+/** Time to finish requests: the deployment's `write_timeout` and a second, or the engine's default. */
+function readDrain({ envVars }: FunctionDeployment, fallbackMs: number): number {
+  const writeTimeoutMs = parseDuration(envVars?.write_timeout ?? "");
+  return writeTimeoutMs === undefined ? fallbackMs : writeTimeoutMs + 1_000;
+}

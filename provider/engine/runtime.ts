@@ -1,0 +1,38 @@
+import type { Endpoint } from "#provider/provider.ts";
+import type { Release } from "./function-record.ts";
+
+/** What an engine brings: copies of a release on one machine. */
+export type Runtime = {
+  /** `process`, `docker` …, for `/system/info`. */
+  readonly kind: string;
+  /** Replicas go on serving without the platform, and are there to be adopted by the next. */
+  readonly keepsRunning: boolean;
+  /** Throws `missing-image` when the image cannot be started here. */
+  checkImage(image: string): Promise<void>;
+  /** Start one copy; what goes wrong on the way is the reason in `healthy`. */
+  start(release: Release, append: AppendLog): Replica;
+  /** Copies of exactly this release that an earlier platform left running; given out once. */
+  adopt(release: Release, append: AppendLog): readonly Replica[];
+};
+
+/** One running copy of a function. */
+export type Replica = {
+  /** `<function>-<8 hex digits>`. */
+  readonly instance: string;
+  /** Read once it is healthy: an address may come late. */
+  readonly endpoint: Endpoint;
+  /** `undefined` once it answers its probe, else why it never did. */
+  readonly healthy: Promise<string | undefined>;
+  /** Why and how it ended, once it is gone with all that belonged to it. */
+  readonly ended: Promise<string>;
+  /** It is gone because something else than the platform sent SIGKILL: a person, or a machine short of memory. */
+  wasKilled(): boolean;
+  /** Show a running replica a secret's new value. */
+  refreshSecret(name: string, value: Uint8Array): Promise<void>;
+  /** Let it finish its requests: SIGTERM after `graceMs`, SIGKILL `drainMs` later. */
+  drain(graceMs: number, drainMs: number): Promise<void>;
+  kill(): Promise<void>;
+};
+
+/** Receives what a replica prints; a promise that is pending slows the replica down. */
+export type AppendLog = (instance: string, texts: readonly string[]) => Promise<void>;
