@@ -1,0 +1,71 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import test from "ava";
+import { dockerMissing, startDocker } from "./start-docker.ts";
+import { until } from "./until.ts";
+
+const dockerTest = dockerMissing === undefined ? test : test.skip;
+if (dockerMissing !== undefined) test.skip(`docker is not tested: ${dockerMissing}`, () => {});
+
+dockerTest("a container of the base image runs, and this machine reaches it", async (t) => {
+  const { api, importBase } = await startDocker(t);
+  await importBase("ofc.test/node:24", ["node"]);
+
+  const container = await api.createContainer({
+    Image: "ofc.test/node:24",
+    Cmd: ["node", "-e", "require('http').createServer((q, r) => r.end('hello')).listen(80)"],
+  });
+  await container.start();
+  const { NetworkSettings } = await container.inspect();
+  const answer = await until(() =>
+    fetch(`http://${NetworkSettings.Networks.bridge?.IPAddress}/`).then(
+      (response) => response.text(),
+      () => false,
+    ),
+  );
+
+  t.is(answer, "hello");
+});
+
+dockerTest("a test file that is killed leaves no process, mount, bridge or file", async (t) => {
+  const program = `
+    import { startDocker } from "${import.meta.dirname}/start-docker.ts";
+    const docker = await startDocker({ teardown() {} });
+    await docker.importBase("ofc.test/base:1");
+    await docker.api.createNetwork({ Name: "other" });
+    const container = await docker.api.createContainer({ Image: "ofc.test/base:1", Cmd: ["sleep", "1000"] });
+    await container.start();
+    console.log(docker.socketPath);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program]);
+  const [said] = await once(child.stdout, "data");
+  const folder = dirname(String(said).trim());
+  await access(folder);
+
+  child.kill("SIGKILL");
+  await until(
+    () =>
+      access(folder).then(
+        () => false,
+        () => true,
+      ),
+    120_000,
+  );
+
+  t.false((await readFile("/proc/self/mounts", "utf8")).includes(folder));
+  t.false(execFileSync("ip", ["link"], { encoding: "utf8" }).includes(folder.slice(-11)));
+  t.false(execFileSync("ps", ["-A", "-o", "args"], { encoding: "utf8" }).includes(`${folder}/`));
+});
+
+dockerTest("a dockerd that was killed starts again over its images", async (t) => {
+  const docker = await startDocker(t);
+  await docker.importBase("ofc.test/base:1");
+
+  await docker.kill();
+  await t.throwsAsync(docker.api.ping());
+  await docker.start();
+
+  const [image] = await docker.api.listImages();
+  t.deepEqual(image?.RepoTags, ["ofc.test/base:1"]);
+});
