@@ -16,6 +16,16 @@ for (const [text, ms] of [
   });
 }
 
+test("the longest duration is Go's, 2^63 nanoseconds", (t) => {
+  t.is(parseDuration("2562047h"), 2_562_047 * 3_600_000);
+});
+
+for (const text of ["2562048h", "9223372037", "9".repeat(400), `${"9".repeat(399)}h`]) {
+  test(`${text.slice(-12)}, ${text.length} characters, is longer than any duration`, (t) => {
+    t.is(parseDuration(text), undefined);
+  });
+}
+
 for (const text of ["", "soon", "-5s", "5 s", "1d", "5S", ".5s", "s", "1m5", "1e3", "30\n"]) {
   test(`${JSON.stringify(text)} is no duration`, (t) => {
     t.is(parseDuration(text), undefined);

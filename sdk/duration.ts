@@ -1,11 +1,18 @@
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+/** Go's `time.Duration` holds no more: 2^63 nanoseconds, some 292 years. */
+const LONGEST_MS = 2 ** 63 / 1e6;
+
 /**
  * Milliseconds of a duration as OpenFaaS writes it: plain seconds (`"30"`) or a Go duration
- * (`"1m5s"`, `"500ms"`). `undefined` when it is neither. Source: spec/openfaas-api.md section 15.
+ * (`"1m5s"`, `"500ms"`). `undefined` when it is neither, or longer than Go's longest. Source: spec/openfaas-api.md section 15.
  */
 export function parseDuration(text: string): number | undefined {
-  if (/^\d+$/.test(text)) return Number(text) * 1_000;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : parseGoDuration(text);
+  return ms === undefined || ms > LONGEST_MS ? undefined : ms;
+}
+
+function parseGoDuration(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
   let total = 0;
   for (const [, amount = "0", unit = "ms"] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {

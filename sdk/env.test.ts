@@ -65,12 +65,22 @@ test("one error names every unusable variable, what it holds and what was expect
       "Configuration is not usable:",
       '  - owner_list is not set; add it under "environment" in gateway_config.yml',
       '  - public_url is "gateway:8080"; expected a URL such as "http://127.0.0.1:8080"',
-      '  - write_timeout is "soon"; expected a duration such as "30s" or "15m"',
+      '  - write_timeout is "soon"; expected a duration such as "30s" or "15m", up to 596h',
       '  - retries is "9"; expected a whole number from 1 to 5',
       '  - use_checks is "yes"; expected true or false',
       '  - queue_backend is "kafka"; expected one of auto, embedded',
     ].join("\n"),
   );
+});
+
+test("a time to wait for is refused when no timer can wait that long, an age is not", (t) => {
+  const env = { write_timeout: "597h", async_keep_dead: "8760h" };
+  const read = readEnv(env);
+
+  t.is(read.age("async_keep_dead", "168h"), 365 * 24 * 3_600_000);
+  read.milliseconds("write_timeout", "10s");
+
+  t.throws(() => read.done({}), { message: /write_timeout is "597h"; expected .* up to 596h$/ });
 });
 
 for (const text of ["", " 1", "1.5", "0x10", "1e3", "-1", "9007199254740993"]) {

@@ -30,8 +30,10 @@ export type EnvReader = {
   url(name: string, fallback?: string): string;
   /** An http(s) URL as it is, or `""`; it holds a secret, so it is neither listed nor told in errors. */
   secretUrl(name: string): string;
-  /** Milliseconds of `"30s"`, `"15m"`, `"30"` (seconds). */
+  /** Milliseconds of `"30s"`, `"15m"`, `"30"` (seconds), to wait for: no more than a timer can. */
   milliseconds(name: string, fallback: string): number;
+  /** The same for an age, which nothing waits for: years are fine. */
+  age(name: string, fallback: string): number;
   integer(name: string, fallback: number, range?: { min?: number; max?: number }): number;
   /** `true`/`1` or `false`/`0`. */
   boolean(name: string, fallback: boolean): boolean;
@@ -124,7 +126,9 @@ export function readEnv(env: Env): EnvReader {
     url: (name, fallback) =>
       read(name, fallback, "URL", parseUrl, 'a URL such as "http://127.0.0.1:8080"'),
     milliseconds: (name, fallback) =>
-      read(name, fallback, "duration", parseDuration, 'a duration such as "30s" or "15m"'),
+      read(name, fallback, "duration", parseWait, 'a duration such as "30s" or "15m", up to 596h'),
+    age: (name, fallback) =>
+      read(name, fallback, "duration", parseDuration, 'a duration such as "24h"'),
     integer: (name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) =>
       read(
         name,
@@ -153,6 +157,14 @@ export function readEnv(env: Env): EnvReader {
 function parseUrl(text: string): string | undefined {
   if (!URL.canParse(text) || !/^https?:/.test(text)) return undefined;
   return text.endsWith("/") ? text : `${text}/`;
+}
+
+/** Node's longest timer; a longer one would go off at once. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+function parseWait(text: string): number | undefined {
+  const ms = parseDuration(text);
+  return ms === undefined || ms > LONGEST_WAIT_MS ? undefined : ms;
 }
 
 function parseInteger(text: string, min: number, max: number): number | undefined {

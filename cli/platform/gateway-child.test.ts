@@ -97,6 +97,6 @@ test("a port in use and a wrong setting are each told in the gateway's own words
   });
   await t.throwsAsync(wrong.start(), {
     message:
-      'Configuration is not usable:\n  - read_timeout is "soon"; expected a duration such as "30s" or "15m"',
+      'Configuration is not usable:\n  - read_timeout is "soon"; expected a duration such as "30s" or "15m", up to 596h',
   });
 });

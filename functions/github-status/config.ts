@@ -16,7 +16,7 @@ export function readConfig(env: Env): Config {
   return read.done({
     useChecks: read.boolean("use_checks", false),
     concurrency: read.integer("status_concurrency", 8, { min: 1, max: 100 }),
-    correctWithinMs: read.milliseconds("status_correct_within", "24h"),
+    correctWithinMs: read.age("status_correct_within", "24h"),
     urls: readStatusUrls(read),
   });
 }
