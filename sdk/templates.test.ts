@@ -79,6 +79,16 @@ const WRONG: readonly [
   ["a handler folder that climbs", { a: { "template.yml": "handler_folder: ..\n" } }, /one folder/],
   ["a command that is a text", { a: { "template.yml": "host: { command: x }\n" } }, /command/],
   [
+    "a template.yml that is no YAML",
+    { a: { "template.yml": "host: [" } },
+    /a\/template\.yml is not readable YAML: /,
+  ],
+  [
+    "a template.yml with a tag",
+    { a: { "template.yml": "fprocess: !run x\n" } },
+    /a\/template\.yml is not readable YAML: Unresolved tag: !run/,
+  ],
+  [
     "an alias of another's name",
     { a: PLAIN, b: { "template.yml": "host: { command: [x], aliases: [a] }\n" } },
     /"a" names two templates, a and b/,

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { parseDocument } from "yaml";
 import { z } from "zod";
+import { describe } from "#sdk/errors.ts";
 
 /** Where this tree keeps its templates, laid out as `faas-cli template pull` expects. */
 export const TEMPLATES_FOLDER = fileURLToPath(new URL("../templates/template", import.meta.url));
@@ -59,6 +60,11 @@ const TemplateYml = z.object({
     .optional(),
 });
 
+/** A template that cannot be used. */
+export class TemplateError extends Error {
+  override readonly name = "TemplateError";
+}
+
 /** Read every template under `folder`. An unusable one, or a name taken twice, is an error that names it. */
 export async function readTemplates(folder = TEMPLATES_FOLDER): Promise<readonly Template[]> {
   const entries = await readdir(folder, { withFileTypes: true });
@@ -77,7 +83,7 @@ export function findTemplate(templates: readonly Template[], lang: string): Temp
 async function readTemplate(parent: string, name: string): Promise<Template> {
   const folder = join(parent, name);
   const files = await readFiles(folder);
-  const { fprocess, handler_folder, host } = parseTemplateYml(files, folder);
+  const { fprocess, handler_folder, host } = readTemplateYml(files, folder);
   return {
     name,
     aliases: host?.aliases ?? [],
@@ -90,18 +96,32 @@ async function readTemplate(parent: string, name: string): Promise<Template> {
   };
 }
 
-function parseTemplateYml(
+function readTemplateYml(
   files: readonly TemplateFile[],
   folder: string,
 ): z.infer<typeof TemplateYml> {
   const file = files.find(({ path }) => path === "template.yml");
   if (file === undefined) throw new Error(`Template ${folder} has no template.yml.`);
-  // Every scalar stays the text it was written as, as faas-cli reads it.
-  const result = TemplateYml.safeParse(parse(file.content.toString(), { schema: "failsafe" }));
+  return parseTemplateYml(file.content.toString(), join(folder, "template.yml"));
+}
+
+/** Read a `template.yml`; throws TemplateError that names the file and what is wrong with it. */
+export function parseTemplateYml(text: string, path: string): z.infer<typeof TemplateYml> {
+  const result = TemplateYml.safeParse(toPlain(text, path));
   if (result.success) return result.data;
-  throw new Error(
-    `${join(folder, "template.yml")} is not usable: ${z.prettifyError(result.error)}`,
-  );
+  throw new TemplateError(`${path} is not usable: ${z.prettifyError(result.error)}`);
+}
+
+/** Every scalar stays the text it was written as, as faas-cli reads it. */
+function toPlain(text: string, path: string): unknown {
+  try {
+    const document = parseDocument(text, { schema: "failsafe" });
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem !== undefined) throw problem;
+    return document.toJS();
+  } catch (error) {
+    throw new TemplateError(`${path} is not readable YAML: ${describe(error)}`, { cause: error });
+  }
 }
 
 async function readFiles(folder: string): Promise<readonly TemplateFile[]> {
