@@ -1,3 +1,5 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import test from "ava";
 import { poll, runGit, setUpForge, type TestForge } from "./test-helpers/set-up-forge.ts";
@@ -132,6 +134,44 @@ test("the repository limit is told before anything is sent", async (t) => {
 
   t.regex(second.output, /remote: alice has 1 repositories, which is the limit\./);
   t.is(again.code, 0, again.output);
+});
+
+test("while the disk is full every push is told why, and fetching goes on", async (t) => {
+  let full: string | undefined;
+  const forge = await setUpForge(t, { refusePush: () => full });
+  const tree = await forge.workTree();
+  const url = forge.pushUrl("alice", "shop");
+  const before = await forge.git(["push", url, "main"], tree);
+  full = "The disk is full; remove functions";
+
+  const known = await forge.git(["push", url, "main:refs/heads/other"], tree);
+  const first = await forge.git(["push", forge.pushUrl("alice", "blog"), "main"], tree);
+  const listed = await forge.git(["ls-remote", url]);
+  full = undefined;
+  const after = await forge.git(["push", url, "main:refs/heads/other"], tree);
+
+  t.is(before.code, 0, before.output);
+  t.regex(known.output, /remote: The disk is full; remove functions\./);
+  t.regex(first.output, /remote: The disk is full; remove functions\./);
+  t.regex(listed.output, /^[0-9a-f]{40}\trefs\/heads\/main$/m);
+  t.is(after.code, 0, after.output);
+});
+
+test("packing takes what git no longer needs twice, and keeps every commit", async (t) => {
+  const forge = await setUpForge(t);
+  const tree = await forge.workTree();
+  const url = forge.pushUrl("alice", "shop");
+  await forge.git(["push", url, "main"], tree);
+  const objects = join(forge.folder, "data/git/forge/1.git/objects");
+  const loose = async () =>
+    (await readdir(objects)).filter((name) => /^[0-9a-f]{2}$/.test(name)).length;
+  t.true((await loose()) > 0);
+
+  await forge.forge.pack();
+
+  t.is(await loose(), 0);
+  const copy = await forge.git(["clone", url, "copy"]);
+  t.is(copy.code, 0, copy.output);
 });
 
 test("asking for the refs of a repository that is not there makes none", async (t) => {

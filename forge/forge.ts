@@ -16,6 +16,8 @@ export type ForgeTools = {
   readonly appPublicKeyPem: string;
   /** Everything that happens to the build of the delivery `forge:<delivery id>`, from its beginning. */
   readonly followBuild: (deliveryKey: string, signal: AbortSignal) => AsyncIterable<BuildEvent>;
+  /** Why no owner may push now, or `undefined`: the disk is full. */
+  readonly refusePush?: () => string | undefined;
   readonly settings: ForgeSettings;
   readonly log: Log;
   readonly fetch?: typeof fetch;
@@ -34,5 +36,7 @@ export type Forge = {
   /** False when the owner has no such token in force. */
   revokeToken(owner: string, id: number): boolean;
   listTokens(owner: string): TokenInfo[];
+  /** Have every repository take as little of the disk as git can make it. */
+  pack(): Promise<void>;
   close(): Promise<void>;
 };

@@ -100,6 +100,7 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
     rotateToken: users.rotateToken,
     revokeToken: users.revokeToken,
     listTokens: users.listTokens,
+    pack: () => caretaker.packAll(repositories.listAll().map(({ id }) => id)),
     async close() {
       await transfers.close();
       await Promise.all([sender.close(), caretaker.close()]);

@@ -1,6 +1,7 @@
 import test from "ava";
 import { removeData, startPlatform } from "./helpers/platform.ts";
 import { answering, makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+import { until } from "./helpers/until.ts";
 
 test("an owner's quotas refuse a push with count and limit, and what serves goes on", async (t) => {
   const platform = await startPlatform({
@@ -38,4 +39,35 @@ test("an owner's quotas refuse a push with count and limit, and what serves goes
   t.regex(fourth.output, /alice had 3 builds within an hour .* possible at \d\d:\d\d UTC/);
   const answer = await fetch(new URL("function/alice-cart", platform.url));
   t.is(await answer.text(), "three");
+});
+
+test("above the disk's ceiling a push is refused with sizes and setting, and what serves goes on", async (t) => {
+  const env = { queue_backend: "embedded" };
+  const before = await startPlatform({ env });
+  const { dataFolder } = before;
+  t.teardown(() => removeData(dataFolder));
+  const shop = await makeRepository();
+  t.teardown(() => removeRepository(shop));
+  await shop.commit({
+    "stack.yml": stackOf({ cart: { lang: "node24" } }),
+    "cart/handler.js": answering("one"),
+  });
+  const { url } = JSON.parse(await before.ofc("token", "alice", "--json")) as { url: string };
+  const first = await shop.push(`${url}/shop.git`);
+  t.regex(first.output, /live in /, first.output);
+  await before.stop();
+
+  const full = await startPlatform({ dataFolder, env: { ...env, disk_ceiling_mib: "1" } });
+  t.teardown(() => full.kill());
+  await until(() => full.log.some(({ event }) => event === "disk-short"));
+  await shop.commit({ "cart/handler.js": answering("two") });
+  const again = JSON.parse(await full.ofc("token", "alice", "--json")) as { url: string };
+  const second = await shop.push(`${again.url}/shop.git`);
+
+  t.regex(
+    second.output,
+    /remote: The platform's data takes .* more than the 1 MiB of disk_ceiling_mib/,
+  );
+  const answer = await fetch(new URL("function/alice-cart", full.url));
+  t.is(await answer.text(), "one");
 });

@@ -1,5 +1,11 @@
 import test from "ava";
-import { type ArtifactLimits, decideArtifacts, decideEvictions } from "./decide-garbage.ts";
+import fc from "fast-check";
+import {
+  type ArtifactLimits,
+  decideArtifacts,
+  decideEvictions,
+  sumBytes,
+} from "./decide-garbage.ts";
 
 const HOUR = 3_600_000;
 const NOW = 1_000 * HOUR;
@@ -62,25 +68,62 @@ test("keys of equal content stay or go together", (t) => {
   t.deepEqual(forgotten(twins, { twin: 3 }), ["a", "b"]);
 });
 
-function cache(path: string, bytes: number, ageMs: number) {
-  return { path, bytes, usedAt: NOW - ageMs };
+function cache(path: string, bytes: number, ageMs: number, inUse = false) {
+  return { path, bytes, usedAt: NOW - ageMs, inUse };
 }
 
-test("caches go oldest first until the rest fits", (t) => {
+test("what can go goes oldest first until so much is given back", (t) => {
   const found = [
     cache("new", 50, 2 * HOUR),
     cache("old", 50, 9 * HOUR),
     cache("mid", 50, 5 * HOUR),
   ];
-  const dropped = (ceiling: number) =>
-    decideEvictions(found, ceiling, HOUR, NOW).map(({ path }) => path);
+  const dropped = (excess: number) =>
+    decideEvictions(found, excess, HOUR, NOW).map(({ path }) => path);
 
-  t.deepEqual(dropped(150), []);
-  t.deepEqual(dropped(149), ["old"]);
-  t.deepEqual(dropped(99), ["old", "mid"]);
-  t.deepEqual(dropped(0), ["old", "mid", "new"]);
+  t.deepEqual(dropped(-1), []);
+  t.deepEqual(dropped(0), []);
+  t.deepEqual(dropped(1), ["old"]);
+  t.deepEqual(dropped(50), ["old"]);
+  t.deepEqual(dropped(51), ["old", "mid"]);
+  t.deepEqual(dropped(1_000), ["old", "mid", "new"]);
 });
 
-test("a cache that was used within the hour stays, however full the disk is", (t) => {
-  t.deepEqual(decideEvictions([cache("busy", 50, HOUR - 1)], 0, HOUR, NOW), []);
+test("what is in use or was used within the hour stays, however much is to be given back", (t) => {
+  const found = [
+    cache("serving", 50, 9 * HOUR, true),
+    cache("busy", 50, HOUR - 1),
+    cache("idle", 50, HOUR),
+  ];
+
+  const dropped = decideEvictions(found, 1_000, HOUR, NOW);
+
+  t.deepEqual(
+    dropped.map(({ path }) => path),
+    ["idle"],
+  );
+});
+
+test("for any files, what goes is idle, oldest first, and not one more than needed", (t) => {
+  const files = fc.array(
+    fc.record({
+      path: fc.uuid(),
+      bytes: fc.nat(1_000),
+      usedAt: fc.integer({ min: NOW - 3 * HOUR, max: NOW + HOUR }),
+      inUse: fc.boolean(),
+    }),
+  );
+  const property = fc.property(files, fc.integer({ min: -10, max: 5_000 }), (found, excess) => {
+    const dropped = decideEvictions(found, excess, HOUR, NOW);
+    const kept = found.filter((one) => !dropped.includes(one));
+    const mayGo = kept.filter(({ inUse, usedAt }) => !inUse && NOW - usedAt >= HOUR);
+    const oldest = Math.min(...mayGo.map(({ usedAt }) => usedAt));
+    return (
+      dropped.every(({ inUse, usedAt }) => !inUse && NOW - usedAt >= HOUR && usedAt <= oldest) &&
+      (sumBytes(dropped) >= excess || mayGo.length === 0) &&
+      (dropped.length === 0 || sumBytes(dropped.slice(0, -1)) < excess)
+    );
+  });
+
+  t.notThrows(() => fc.assert(property));
 });

@@ -51,21 +51,31 @@ export type Evictable = {
   readonly bytes: number;
   /** When it was last written. */
   readonly usedAt: UnixMs;
+  /** What serves, is being built or is written to now. */
+  readonly inUse: boolean;
 };
 
-/** What to drop, oldest first, until the rest is at most `ceilingBytes`; nothing used within `idleMs`. */
+/**
+ * What to drop, oldest first, until `excessBytes` are given back; nothing in use, and nothing that was
+ * used within `idleMs`.
+ */
 export function decideEvictions<T extends Evictable>(
   found: readonly T[],
-  ceilingBytes: number,
+  excessBytes: number,
   idleMs: number,
   now: UnixMs,
 ): readonly T[] {
-  let bytes = found.reduce((sum, one) => sum + one.bytes, 0);
+  const idle = found.filter(({ inUse, usedAt }) => !inUse && now - usedAt >= idleMs);
   const dropped: T[] = [];
-  for (const one of [...found].sort((a, b) => a.usedAt - b.usedAt)) {
-    if (bytes <= ceilingBytes || now - one.usedAt < idleMs) break;
+  let left = excessBytes;
+  for (const one of idle.sort((a, b) => a.usedAt - b.usedAt)) {
+    if (left <= 0) break;
     dropped.push(one);
-    bytes -= one.bytes;
+    left -= one.bytes;
   }
   return dropped;
+}
+
+export function sumBytes(found: readonly { readonly bytes: number }[]): number {
+  return found.reduce((sum, { bytes }) => sum + bytes, 0);
 }

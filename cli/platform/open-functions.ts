@@ -36,7 +36,8 @@ export type FunctionTools = {
   readonly sources: readonly Source[];
   readonly apps: GithubApps;
   readonly openSource: RunTools["openSource"];
-  readonly makeRoom: () => Promise<void>;
+  readonly makeRoom: NonNullable<RunTools["makeRoom"]>;
+  readonly refuseMore: NonNullable<RunTools["refuseMore"]>;
 };
 
 export type PipelineFunctions = {
@@ -67,6 +68,7 @@ export function openFunctions(tools: FunctionTools): PipelineFunctions {
       openSource: tools.openSource,
       ...readTarConfig(env),
       makeRoom: tools.makeRoom,
+      refuseMore: tools.refuseMore,
       worker: `pid-${process.pid}`,
     }),
     buildshiprun: createBuildshiprun({

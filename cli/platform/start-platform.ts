@@ -7,10 +7,11 @@ import { createLog, type Log } from "#sdk/log.ts";
 import { runningFile } from "../admin-client.ts";
 import type { PushToken } from "../git/push-folder.ts";
 import { createAdmin } from "./admin.ts";
-import { readGarbageSettings, startGarbage } from "./collect-garbage.ts";
+import { readGarbageSettings } from "./collect-garbage.ts";
 import { type Foundation, type PlatformOptions, type Stop, startFoundation } from "./foundation.ts";
 import { startIntake } from "./intake.ts";
 import { serveRoom } from "./serve-room.ts";
+import { startGarbage } from "./start-garbage.ts";
 import { type Rooms, startRooms } from "./start-rooms.ts";
 import { startSweeper } from "./sweeper.ts";
 
@@ -54,7 +55,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 /** Everything is open: serve what was deployed, go on with what was promised, and tell where we are. */
 async function begin(
   base: Foundation,
-  { engine, functions, queue, forge, apps, garbage }: Rooms,
+  { engine, functions, queue, forge, apps, garbage, room }: Rooms,
   onStop: (stop: Stop) => void,
 ): Promise<void> {
   const { ledger, gateway, policy, settings, sockets, data, url, log } = base;
@@ -66,7 +67,7 @@ async function begin(
   const sweeper = startSweeper({ ledger, gateway, status, log });
   onStop(() => sweeper.stop());
   const { intervalMs } = readGarbageSettings(settings.env);
-  onStop(startGarbage(garbage, intervalMs, log));
+  onStop(startGarbage({ garbage, room, intervalMs, log }));
   onStop(startIntake({ ledger, apps, gateway, env: settings.env, status, log }));
 
   const listed = listSettings(settings.env);

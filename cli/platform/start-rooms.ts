@@ -7,14 +7,21 @@ import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
 import { openQueue, type Queue } from "../../queue/queue.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
-import { createGarbage, type Garbage, readGarbageSettings } from "./collect-garbage.ts";
+import {
+  createGarbage,
+  type Garbage,
+  type GarbageTools,
+  readGarbageSettings,
+} from "./collect-garbage.ts";
 import { describeQueue } from "./describe-queue.ts";
+import { createDiskGate, type DiskGate, readDiskSettings } from "./disk-gate.ts";
 import { followBuild } from "./follow-build.ts";
 import type { Foundation, Stop } from "./foundation.ts";
 import { hostFunctions } from "./functions-host.ts";
 import { githubSources, webhookSources } from "./github-sources.ts";
+import { createRoom, type Room } from "./make-room.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
-import { openFunctions, type PipelineFunctions } from "./open-functions.ts";
+import { type FunctionTools, openFunctions, type PipelineFunctions } from "./open-functions.ts";
 import { openSources } from "./open-sources.ts";
 import { guardLedger } from "./owner-policy.ts";
 import { serveRoom } from "./serve-room.ts";
@@ -26,6 +33,7 @@ export type Rooms = {
   readonly forge: Forge;
   readonly apps: GithubApps;
   readonly garbage: Garbage;
+  readonly room: Room;
 };
 
 /**
@@ -37,40 +45,43 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   // Functions may ask for room on the disk, which the rooms beside them give back.
   const garbage = Promise.withResolvers<Garbage>();
   const makeRoom = async () => void (await (await garbage.promise).collectArtifacts());
+  const gate = createDiskGate(readDiskSettings(base.settings.env));
   const opened = await Promise.allSettled([
     startEngine(base),
     startBuilder(base),
-    startFunctions(base, apps, makeRoom),
+    startFunctions(base, apps, { makeRoom, refuseMore: gate.refusal }),
     startGatewayStop(base),
     startQueue(base),
-    startForge(base),
+    startForge(base, gate),
   ]);
   for (const one of opened) if (one.status === "fulfilled") onStop(one.value.stop);
 
   const [engine, builder, functions, gateway, queue, forge] = opened;
   resultOf(gateway);
-  const { engine: running } = resultOf(engine).opened;
-  garbage.resolve(collectFrom(base, running, resultOf(builder).opened));
+  const from = garbageTools(base, resultOf(engine).opened.engine, resultOf(builder).opened);
+  const { opened: openedForge } = resultOf(forge);
+  garbage.resolve(createGarbage(from));
   return {
     engine: resultOf(engine).opened,
     garbage: await garbage.promise,
+    room: createRoom({ ...from, gate, packRepositories: openedForge.pack }),
     functions: resultOf(functions).opened,
     queue: resultOf(queue).opened,
-    forge: resultOf(forge).opened,
+    forge: openedForge,
     apps,
   };
 }
 
-function collectFrom(base: Foundation, engine: Engine, { artifacts }: Builder): Garbage {
+function garbageTools(base: Foundation, engine: Engine, { artifacts }: Builder): GarbageTools {
   const { data, ledger, settings, log } = base;
-  return createGarbage({
+  return {
     dataFolder: data.path,
     ledger,
     runningImages: async () => (await engine.inventory()).map(({ status }) => status.image),
     artifacts,
     settings: readGarbageSettings(settings.env),
     log,
-  });
+  };
 }
 
 type Opened<T> = { readonly opened: T; readonly stop: Stop };
@@ -119,7 +130,7 @@ async function startBuilder(base: Foundation): Promise<Opened<Builder>> {
 async function startFunctions(
   base: Foundation,
   apps: GithubApps,
-  makeRoom: () => Promise<void>,
+  disk: Pick<FunctionTools, "makeRoom" | "refuseMore">,
 ): Promise<Opened<PipelineFunctions>> {
   const { part, data, secrets, settings, sockets, ledger, policy, gateway, url, log } = base;
   const opened = await part(
@@ -135,7 +146,7 @@ async function startFunctions(
         sources: webhookSources(secrets),
         apps,
         openSource: await openSources(base, apps),
-        makeRoom,
+        ...disk,
       }),
     ({ handlers }) => Object.keys(handlers).join(", "),
   );
@@ -168,7 +179,7 @@ async function startQueue(base: Foundation): Promise<Opened<Queue>> {
   return { opened, stop: inTurn(unserve, () => opened.close(settings.drainMs)) };
 }
 
-async function startForge(base: Foundation): Promise<Opened<Forge>> {
+async function startForge(base: Foundation, gate: DiskGate): Promise<Opened<Forge>> {
   const { part, data, secrets, settings, sockets, gateway, url, log } = base;
   const opened = await part(
     "forge",
@@ -182,6 +193,7 @@ async function startForge(base: Foundation): Promise<Opened<Forge>> {
         appPublicKeyPem: secrets.publicKey,
         followBuild: (key, signal) => followBuild(gateway, key, signal),
         settings: readForgeSettings(settings.env),
+        refusePush: gate.refusal,
         log,
       }),
     () => `${url}git/<owner>/<repository>.git`,

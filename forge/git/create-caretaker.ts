@@ -9,6 +9,8 @@ export type Caretaker = {
   visit(repositoryId: number): void;
   /** Bytes on disk as of the last visit. */
   sizeOf(repositoryId: number): Promise<number>;
+  /** Pack each of them, whether it seems to need it or not. */
+  packAll(repositoryIds: readonly number[]): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -35,6 +37,9 @@ export function createCaretaker(
       });
     },
     sizeOf: async (repositoryId) => sizes.get(repositoryId) ?? measure(repositoryId),
+    async packAll(repositoryIds) {
+      for (const repositoryId of repositoryIds) await attempt(repositoryId, packAndMeasure);
+    },
     async close() {
       stopping.abort();
       waiting.clear();
@@ -46,23 +51,37 @@ export function createCaretaker(
   async function work(): Promise<void> {
     for (const repositoryId of waiting) {
       waiting.delete(repositoryId);
-      await care(repositoryId).catch((error: unknown) => {
-        if (!stopping.signal.aborted)
-          log.warn("repository-not-packed", { repository: repositoryId, error: describe(error) });
-      });
+      await attempt(repositoryId, care);
     }
+  }
+
+  async function attempt(
+    repositoryId: number,
+    act: (repositoryId: number) => Promise<void>,
+  ): Promise<void> {
+    await act(repositoryId).catch((error: unknown) => {
+      if (!stopping.signal.aborted)
+        log.warn("repository-not-packed", { repository: repositoryId, error: describe(error) });
+    });
   }
 
   async function care(repositoryId: number): Promise<void> {
     const count = (visits.get(repositoryId) ?? 0) + 1;
     visits.set(repositoryId, count);
-    if (count % PACK_EVERY === 0) {
-      await git.run(folderOf(repositoryId), ["gc", "--auto", "--quiet"], {
-        timeoutMs: PACK_TIMEOUT_MS,
-        signal: stopping.signal,
-      });
-    }
+    if (count % PACK_EVERY === 0) await pack(repositoryId, ["--auto"]);
     await measure(repositoryId);
+  }
+
+  async function packAndMeasure(repositoryId: number): Promise<void> {
+    await pack(repositoryId, []);
+    await measure(repositoryId);
+  }
+
+  async function pack(repositoryId: number, options: readonly string[]): Promise<void> {
+    await git.run(folderOf(repositoryId), ["gc", ...options, "--quiet"], {
+      timeoutMs: PACK_TIMEOUT_MS,
+      signal: stopping.signal,
+    });
   }
 
   async function measure(repositoryId: number): Promise<number> {

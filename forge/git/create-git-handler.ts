@@ -19,6 +19,8 @@ export type GitHandlerTools = {
   readonly serveEmpty: (request: Request, owner: User) => Promise<Response>;
   /** Bytes on disk. */
   readonly sizeOf: (repository: Repository) => Promise<number>;
+  /** Why no owner may push now, or `undefined`. */
+  readonly refusePush?: (() => string | undefined) | undefined;
 };
 
 /** Git over HTTP: who asks, may they, and only then git. */
@@ -80,11 +82,13 @@ export function createGitHandler(tools: GitHandlerTools): Handler {
     // Git never compresses a push; what it unpacks to could not be limited here.
     if (request.headers.has("content-encoding"))
       return refuse(415, "A push is not to be compressed; use git itself.");
+    const full = path.action === "info/refs" ? tools.refusePush?.() : undefined;
+    if (full !== undefined) return refuse(507, `${full}.`);
     const { user } = caller;
     const known = repositories.find(user, path.name);
     if (known === undefined) return receiveFirst(request, path, user);
-    const full = path.action === "info/refs" ? await refuseFull(known) : undefined;
-    return full ?? tools.transfer(request, path, known);
+    const tooLarge = path.action === "info/refs" ? await refuseFull(known) : undefined;
+    return tooLarge ?? tools.transfer(request, path, known);
   }
 
   /** The repository is made by the push itself, not by asking for its refs. */

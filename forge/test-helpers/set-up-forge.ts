@@ -32,6 +32,8 @@ export type ForgeOptions = {
   readonly answer?: (received: Received) => Response | Promise<Response>;
   readonly follow?: (key: string, signal: AbortSignal) => AsyncIterable<BuildEvent>;
   readonly now?: () => number;
+  /** Why no owner may push now. */
+  readonly refusePush?: () => string | undefined;
 };
 
 export type TestForge = Awaited<ReturnType<typeof setUpForge>>;
@@ -107,6 +109,7 @@ export async function setUpForge(t: ExecutionContext, options: ForgeOptions = {}
       appId,
       appPublicKeyPem: appKey.publicKey,
       followBuild: options.follow ?? followNothing,
+      ...(options.refusePush && { refusePush: options.refusePush }),
       settings: readForgeSettings({ forge_retry: "50ms", ...options.env }),
       log,
       ...(options.now ? { now: options.now } : {}),

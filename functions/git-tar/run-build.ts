@@ -41,6 +41,8 @@ export type RunTools = {
   readonly quotas?: OwnerQuotas;
   /** Drop what the owner's artefacts can do without, when there are too many. */
   readonly makeRoom?: () => Promise<void>;
+  /** Why nothing more can be built for anybody now, or `undefined`: the disk is full. */
+  readonly refuseMore?: () => string | undefined;
 };
 
 const DEFAULT_QUOTAS = readOwnerQuotas({});
@@ -143,9 +145,11 @@ async function planOnce(
 }
 
 async function requireRoom(
-  { ledger, quotas = DEFAULT_QUOTAS, makeRoom }: RunTools,
+  { ledger, quotas = DEFAULT_QUOTAS, makeRoom, refuseMore }: RunTools,
   { id, login }: Owner,
 ): Promise<void> {
+  const full = refuseMore?.();
+  if (full !== undefined) throw new BuildFailed("failed", full);
   if (refuseArtifacts(login, ledger.sumArtifacts(id), quotas) === undefined) return;
   await makeRoom?.();
   const refusal = refuseArtifacts(login, ledger.sumArtifacts(id), quotas);

@@ -1,0 +1,37 @@
+import type { Artifact, Ledger } from "#ledger/types.ts";
+import type { Ranks } from "./decide-garbage.ts";
+
+/** Releases looked through for each that is kept: the same content may have been released more than once. */
+const RELEASES_PER_KEPT = 4;
+
+export function releasesLookedAt(keepReleases: number): number {
+  return keepReleases * RELEASES_PER_KEPT;
+}
+
+/** How much each of an owner's artefacts is needed now, by what serves, runs, is planned or was released. */
+export function rankArtifacts(
+  ledger: Pick<Ledger, "listOpen" | "listServing" | "listReleases">,
+  ownerId: string,
+  owned: readonly Artifact[],
+  running: ReadonlySet<string>,
+  keepReleases: number,
+): Ranks {
+  const ranks = new Map<string, number>();
+  const note = (digest: string, value: number) =>
+    ranks.set(digest, Math.min(value, ranks.get(digest) ?? value));
+  const open = ledger.listOpen().filter((build) => build.ownerId === ownerId);
+  const planned = new Set(open.flatMap(({ plan }) => plan?.functions ?? []).map(({ key }) => key));
+  for (const { key, digest } of owned) if (planned.has(key) || running.has(digest)) note(digest, 0);
+  for (const { service, digest: current } of ledger.listServing({ ownerId })) {
+    note(current, 0);
+    const releases = ledger.listReleases(service, releasesLookedAt(keepReleases));
+    const digests = new Set(releases.map(({ digest }) => digest));
+    for (const [index, digest] of [...digests].entries()) note(digest, index + 1);
+  }
+  return ranks;
+}
+
+/** Digests of images that end in `@sha256:<hex>`. */
+export function digestsOf(images: readonly string[]): ReadonlySet<string> {
+  return new Set(images.flatMap((image) => /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1] ?? []));
+}
