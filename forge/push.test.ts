@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -288,7 +289,6 @@ function missingFields(wanted: unknown, given: unknown, path = ""): string[] {
 }
 
 async function runGitWithInput(args: readonly string[], cwd: string, input: string) {
-  const { execFile } = await import("node:child_process");
   return new Promise<string>((resolve, reject) => {
     const child = execFile("git", [...args], { cwd }, (error, stdout) =>
       error ? reject(error) : resolve(stdout),

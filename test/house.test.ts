@@ -1,10 +1,8 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import { promisify } from "node:util";
 import test from "ava";
+import { readSources } from "./helpers/sources.ts";
 
-const run = promisify(execFile);
 const project = join(import.meta.dirname, "..");
 
 /** Which rooms a room may import besides itself; the same table as in the README. */
@@ -28,20 +26,6 @@ function roomOf(file: string): string {
   return top === "functions" ? `functions/${name}` : top;
 }
 
-async function sources(): Promise<readonly { readonly file: string; readonly text: string }[]> {
-  const { stdout } = await run(
-    "git",
-    ["ls-files", "--cached", "--others", "--exclude-standard", "*.ts"],
-    { cwd: project },
-  );
-  const files = stdout
-    .split("\n")
-    .filter((file) => file !== "" && !/^(templates|examples)\//.test(file));
-  return Promise.all(
-    files.map(async (file) => ({ file, text: await readFile(join(project, file), "utf8") })),
-  );
-}
-
 function importsOf(file: string, text: string): string[] {
   return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+|#\w+\/[^"]+)"/g)].map(
     ([, specifier = ""]) =>
@@ -52,7 +36,7 @@ function importsOf(file: string, text: string): string[] {
 test("a room imports itself and the rooms of its row, nothing else", async (t) => {
   const trespasses: string[] = [];
 
-  for (const { file, text } of await sources()) {
+  for (const { file, text } of await readSources()) {
     const room = roomOf(file);
     const allowed = MAY_IMPORT[room.split("/")[0] ?? ""];
     if (allowed === undefined) continue;
@@ -67,24 +51,8 @@ test("a room imports itself and the rooms of its row, nothing else", async (t) =
   t.deepEqual(trespasses, []);
 });
 
-test("no program is started through a shell", async (t) => {
-  const found: string[] = [];
-
-  for (const { file, text } of await sources()) {
-    if (file === "test/house.test.ts") continue;
-    if (
-      /\bshell:\s*(true|")|\bexecSync\(|(^|[^.\w])exec\(\s*[`"'$]|spawn(Sync)?\(\s*"(ba|da|z)?sh"/m.test(
-        text,
-      )
-    )
-      found.push(file);
-  }
-
-  t.deepEqual(found, []);
-});
-
 test("the environment is read in main.ts and nowhere else", async (t) => {
-  const found = (await sources()).filter(
+  const found = (await readSources()).filter(
     ({ file, text }) =>
       !/(^|\/)main\.ts$|\.test\.ts$|^(test|bench)\/|\/test-[^/]+\.ts$/.test(file) &&
       /process\.env\b/.test(text),
@@ -97,7 +65,7 @@ test("the environment is read in main.ts and nowhere else", async (t) => {
 });
 
 test("every room and every function has a README", async (t) => {
-  const files = (await sources()).map(({ file }) => file);
+  const files = (await readSources()).map(({ file }) => file);
   const rooms = new Set(
     files
       .map(roomOf)
