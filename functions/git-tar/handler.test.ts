@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { alice, buildOf, claim, push, shaOf } from "#ledger/test-support/set-up.ts";
+import { alice, buildOf, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
 import type { Build, Ledger } from "#ledger/types.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
@@ -130,6 +130,24 @@ test("every function that does not build is named, in the stack's order, and not
   });
   t.deepEqual(platform.engine.switches, []);
   t.not(ledger.findArtifact(alice.id, functionAt("mail", "1").key), undefined);
+});
+
+test("a stack that asks for another owner's secret ends the build before anything is built", async (t) => {
+  const { ledger, platform, accept, run, source } = await openPipeline(t);
+  const other = { id: "forge:2", scm: "forge", login: "alice-prod" } as const;
+  ledger.acceptPush(push({ owner: other, repository: repositoryOf(other, 20) }));
+  const planned = functionAt("cart", "1");
+  const deployment = { ...planned.deployment, secrets: ["alice-prod-db"] };
+  const build = accept(shaOf(1), [{ ...planned, deployment }]);
+
+  await run(build);
+
+  t.like(ledger.findBuild(build.id), {
+    state: "failed",
+    reason: 'functions.cart.secrets: "alice-prod-db" may be another owner\'s; choose another name',
+  });
+  t.false(source.asked.includes("context cart"));
+  t.deepEqual(platform.engine.serving(), {});
 });
 
 test("a function that never becomes healthy fails the push with the engine's reason", async (t) => {

@@ -25,6 +25,7 @@ import {
   refuseArtifacts,
   refuseFunctions,
 } from "./owner-quotas.ts";
+import { refuseSecrets } from "./refuse-secrets.ts";
 import type { Source } from "./source.ts";
 import { type Commit, plannedStatuses } from "./statuses.ts";
 import { switchStack } from "./switch-stack.ts";
@@ -138,7 +139,9 @@ async function planOnce(
   for (const text of notes) ledger.addEvent(claim.build.id, { v: 1, at, type: "note", text });
   const { owner, repository } = commit;
   const elsewhere = ledger.countFunctions(owner.id, repository.id);
-  const refusal = refuseFunctions(owner.login, plan.functions.length, elsewhere, quotas);
+  const refusal =
+    refuseFunctions(owner.login, plan.functions.length, elsewhere, quotas) ??
+    refuseSecrets(owner, plan, ledger.listOwners(), ledger.listServing({}));
   if (refusal !== undefined) throw new BuildFailed("failed", refusal);
   ledger.storePlan(claim, plan, plannedStatuses(commit, plan));
   return plan;
