@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
-import { refuseVariable } from "./refuse-variable.ts";
+import { refuseVariable } from "#sdk/refuse-variable.ts";
 
 /** Most bytes of all variables together; Linux takes 128 KiB for one. */
 const ENVIRONMENT_LIMIT = 512 * 1024;

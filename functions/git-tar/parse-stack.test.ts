@@ -34,7 +34,7 @@ functions:
       none: ~
       empty:
       quoted: "null"
-      __proto__: kept
+      constructor: kept
     environment_file: [./env.yml]
     secrets: [db, db, api-key]
     labels: {com.openfaas.scale.zero: "false"}
@@ -64,7 +64,7 @@ configuration:
           ["none", ""],
           ["empty", ""],
           ["quoted", "null"],
-          ["__proto__", "kept"],
+          ["constructor", "kept"],
         ]),
         environmentFiles: ["env.yml"],
         secrets: ["db", "api-key"],
@@ -136,6 +136,36 @@ test("the default of a variable is taken, and a variable without one is kept and
   t.deepEqual(notes, [
     'functions.cart.environment.HOME: "${HOME}" is left as written; a push has no variables, only defaults',
   ]);
+});
+
+test("a value keeps its lines and its $, and nothing in it is run or replaced", (t) => {
+  const { environment } = parseCart(
+    'environment: {LINES: "a\\nb", SHELL_TEXT: "$(id) `id` $HOME", OPEN: "${", B: "c=d"}',
+  );
+
+  t.deepEqual(environment, {
+    LINES: "a\nb",
+    SHELL_TEXT: "$(id) `id` $HOME",
+    OPEN: "${",
+    B: "c=d",
+  });
+});
+
+test("absurd limits, replicas and constraints change nothing: the platform decides them", (t) => {
+  const fields = [
+    "limits: {memory: -1, cpu: NaN}",
+    "requests: {memory: 1e9Gi, cpu: 0}",
+    "constraints: [node.role == manager]",
+    "readonly_root_filesystem: false",
+    "network: host",
+    "labels: {com.openfaas.scale.min: '1000000', com.openfaas.scale.max: '1000000'}",
+  ];
+
+  const { notes, ...plain } = parseCart(fields.join("\n"));
+  const { notes: none, ...without } = parseCart("");
+
+  t.deepEqual(plain, without);
+  t.deepEqual([notes.length, none.length], [7, 0]);
 });
 
 for (const [text, expected] of [
@@ -309,29 +339,39 @@ const REFUSALS: readonly (readonly [title: string, text: string, message: string
   [
     "a variable named with =",
     stackWith("environment: {'A=B': c}"),
-    /^functions\.cart\.environment has the name "A=B"; /,
+    /^functions\.cart\.environment: the name "A=B" is not a variable's name/,
   ],
   [
     "a variable named with a line feed",
     stackWith('environment: {"A\\nB": c}'),
-    /^functions\.cart\.environment has the name "A\\nB"; /,
+    /^functions\.cart\.environment: the name "A\\nB" is not a variable's name/,
+  ],
+  [
+    "a variable that no shell could set",
+    stackWith("environment: {A-B: c}"),
+    /^functions\.cart\.environment: the name "A-B" is not a variable's name/,
+  ],
+  [
+    "a variable of the platform's",
+    stackWith("environment: {__proto__: c}"),
+    /^functions\.cart\.environment: the name "__proto__" begins with "__"/,
   ],
   [
     "a variable without a name",
     stackWith("environment: {'': c}"),
-    /^functions\.cart\.environment has the name ""; /,
+    /^functions\.cart\.environment: the name "" is not a variable's name/,
   ],
   [
     "a variable with a NUL",
     stackWith('environment: {A: "b\\0c"}'),
     /^functions\.cart\.environment\.A is "b\\u0000c"; /,
   ],
-  ...["LD_PRELOAD", "LD_AUDIT", "NODE_OPTIONS", "BASH_ENV", "GLIBC_TUNABLES"].map(
+  ...["LD_PRELOAD", "LD_AUDIT", "NODE_OPTIONS", "BASH_ENV", "GLIBC_TUNABLES", "PYTHONPATH"].map(
     (name) =>
       [
         `the variable ${name}`,
         stackWith(`environment: {${name}: x}`),
-        `functions.cart.environment.${name} is refused; it changes what runs before the function`,
+        `functions.cart.environment: the name "${name}" decides what a program loads and cannot be set`,
       ] as const,
   ),
   [
