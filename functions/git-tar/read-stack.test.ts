@@ -77,7 +77,7 @@ const REFUSALS: readonly (readonly [title: string, files: Files, message: string
       "stack.yml": stack("environment_file: [env.yml]"),
       "env.yml": "environment: {NODE_OPTIONS: x}",
     },
-    "functions.cart.environment: the name "NODE_OPTIONS" decides what a program loads and cannot be set",
+    'functions.cart.environment: the name "NODE_OPTIONS" decides what a program loads and cannot be set',
   ],
 ];
 
