@@ -61,6 +61,45 @@ test("patterns that would take too long are refused", (t) => {
   t.throws(match, { instanceOf: StackError, message: /takes too long to match/ });
 });
 
+test("many patterns of ** that match nothing are matched or refused while a user waits", (t) => {
+  const pattern = `${"**/".repeat(62)}x/y`;
+  const ignores = parseDockerignore(Array.from({ length: 340 }, () => pattern).join("\n"));
+  const cpu = process.cpuUsage();
+
+  const match = () => {
+    for (let i = 0; i < 20_000; i++) ignores(`${i}/b/x/d/x/f/x/h/x/j`);
+  };
+
+  t.throws(match, { instanceOf: StackError, message: /takes too long to match/ });
+  t.true(process.cpuUsage(cpu).user < 10_000_000, "a minute and more before each ** was counted");
+});
+
+test("matching agrees with the plainest reading of the rules", (t) => {
+  const part = fc.constantFrom("a", "b", "**", "ab", "*", "a*");
+  const rule = fc.array(part, { minLength: 1, maxLength: 6 });
+  const path = fc.array(fc.constantFrom("a", "b", "ab", "c"), { minLength: 1, maxLength: 6 });
+
+  fc.assert(
+    fc.property(rule, path, (pattern, parts) => {
+      const read = parseDockerignore(pattern.join("/"))(parts.join("/"));
+      t.is(read, matchesPlainly(pattern, parts), `${pattern.join("/")} on ${parts.join("/")}`);
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+/** `**` is any number of folders, at least one thing at the end; a whole pattern holds for all below. */
+function matchesPlainly(pattern: readonly string[], path: readonly string[]): boolean {
+  const [wanted, ...rest] = pattern;
+  const [part, ...below] = path;
+  if (wanted === undefined) return true;
+  if (part === undefined) return false;
+  if (wanted === "**")
+    return rest.length === 0 || matchesPlainly(rest, path) || matchesPlainly(pattern, below);
+  const isMatch = wanted === "*" || wanted === part || (wanted === "a*" && part.startsWith("a"));
+  return isMatch && matchesPlainly(rest, below);
+}
+
 test("whatever the patterns, matching answers yes or no", (t) => {
   const text = fc
     .array(fc.constantFrom(..."ab*?[]!^-\\/.#\n ", "**"), { maxLength: 30 })

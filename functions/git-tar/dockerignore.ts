@@ -7,8 +7,8 @@ type Rule = { readonly parts: readonly string[]; readonly keeps: boolean };
 
 const PART_LIMIT = 64;
 const SET_LIMIT = 64;
-/** Characters compared for one file, all paths together; some tenths of a second. */
-const WORK_LIMIT = 20_000_000;
+/** Parts and characters compared for one file, all paths together; some tenths of a second. */
+const WORK_LIMIT = 10_000_000;
 
 type Work = { done: number };
 
@@ -35,45 +35,41 @@ function parseRule(line: string): Rule[] {
   const keeps = text.startsWith("!");
   const parts = (keeps ? text.slice(1).trim() : text)
     .split("/")
-    .filter((part) => part !== "" && part !== ".");
+    .filter((part) => part !== "" && part !== ".")
+    .filter((part, index, all) => part !== "**" || all[index - 1] !== "**");
   return parts.length === 0 || parts.length > PART_LIMIT ? [] : [{ parts, keeps }];
 }
 
-/** A pattern that names a folder holds for all in it. */
+/** A pattern that names a folder holds for all in it; on a mismatch it goes back to the last `**` only. */
 function matchesPathOrFolder(
   pattern: readonly string[],
   path: readonly string[],
   work: Work,
 ): boolean {
-  // Places of the pattern that the path's parts so far may have led to.
-  let places = skipAny(pattern, new Set([0]));
-  for (const part of path) {
-    const next = new Set<number>();
-    for (const place of places) {
-      const wanted = pattern[place];
-      if (wanted === "**") next.add(place === pattern.length - 1 ? place + 1 : place);
-      else if (wanted !== undefined && matchesPart(wanted, part, work)) next.add(place + 1);
-    }
-    places = skipAny(pattern, next);
-    if (places.has(pattern.length)) return true;
+  let [at, inPath, stars, retry] = [0, 0, -1, 0];
+  while (inPath < path.length) {
+    count(work);
+    const wanted = pattern[at] ?? "";
+    if (wanted === "**") {
+      if (at === pattern.length - 1) return true;
+      stars = at++;
+      retry = inPath;
+    } else if (matchesPart(wanted, path[inPath] ?? "", work)) {
+      inPath++;
+      if (++at === pattern.length) return true;
+    } else if (stars >= 0) {
+      at = stars + 1;
+      inPath = ++retry;
+    } else return false;
   }
   return false;
-}
-
-/** `**` also stands for no folder at all. */
-function skipAny(pattern: readonly string[], places: Set<number>): Set<number> {
-  for (const place of places) {
-    if (pattern[place] === "**" && place < pattern.length - 1) places.add(place + 1);
-  }
-  return places;
 }
 
 /** `*`, `?` and `\` inside one part, going back to the last `*` only. */
 function matchesPart(pattern: string, text: string, work: Work): boolean {
   let [at, inText, star, retry] = [0, 0, -1, 0];
   while (inText < text.length) {
-    if (++work.done > WORK_LIMIT)
-      throw new StackError(".dockerignore takes too long to match; use fewer or simpler patterns");
+    count(work);
     if (pattern[at] === "*") {
       star = at++;
       retry = inText;
@@ -90,6 +86,11 @@ function matchesPart(pattern: string, text: string, work: Work): boolean {
   }
   while (pattern[at] === "*") at++;
   return at === pattern.length;
+}
+
+function count(work: Work): void {
+  if (++work.done > WORK_LIMIT)
+    throw new StackError(".dockerignore takes too long to match; use fewer or simpler patterns");
 }
 
 /** How many characters of the pattern at `at` match this one; 0 for none. */
