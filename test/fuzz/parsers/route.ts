@@ -91,7 +91,7 @@ function staysItself(target: string): boolean {
   const path = target.split("?")[0] ?? "";
   // Bytes that HTTP does not take never come this far.
   if (/[^\x21-\x7e]/.test(path)) return true;
-  const plain = (text: string) => text.replaceAll(/%[2357][2CEBD0]|["<>^`{|}]/gi, "_");
+  const plain = (text: string) => text.replaceAll(/%[23567][2CEBD0]|["<>^`{|}]/gi, "_");
   return plain(new URL(`http://room${target}`).pathname) === plain(path);
 }
 
