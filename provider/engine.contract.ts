@@ -261,7 +261,7 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
         return (await engine.inventory())[0]?.current;
       };
 
-      t.deepEqual(await eventually(crashShaky, back, 8_000), back);
+      t.deepEqual(await eventually(crashShaky, back), back);
       t.is(await call(engine, "fn"), "good");
       t.regex(required(await engine.status("fn")).problem ?? "", /shaky/);
       t.is((await failure(engine.deploy(released(image, "shaky", 2, "x")))).code, "stale-fence");
@@ -280,7 +280,7 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
       await call(engine, "fn", "/exit?code=1").catch(() => "");
 
       const version = () => call(engine, "fn").catch(() => "");
-      t.is(await eventually(version, "good", 8_000), "good");
+      t.is(await eventually(version, "good"), "good");
     },
   );
 
@@ -442,7 +442,7 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
       };
       const begun = performance.now();
 
-      t.is(await eventually(seen, 4, 10_000), 4);
+      t.is(await eventually(seen, 4), 4);
 
       // 100 + 200 + 400 ms between four starts.
       t.true(performance.now() - begun >= 700);

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 export async function eventually<T>(
   read: () => T | Promise<T>,
   expected: unknown,
-  deadlineMs = 5_000,
+  deadlineMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {

@@ -102,9 +102,8 @@ export function createEngine(
               starts,
               drainMs: readDrain(release.deployment, settings.drainMs),
               functionLog: {
-                tail: functionLog.tail,
-                append: async (instance, texts) =>
-                  isLogged() ? functionLog.append(instance, texts) : undefined,
+                ...functionLog,
+                append: async (...lines) => (isLogged() ? functionLog.append(...lines) : undefined),
               },
             },
             release,
@@ -135,10 +134,10 @@ export function createEngine(
     return created;
   }
 
-  async function check({ image, secrets: wanted = [] }: FunctionDeployment): Promise<void> {
+  async function check(deployment: FunctionDeployment): Promise<void> {
     if (closed) throw closing();
-    await runtime.checkImage(image);
-    for (const name of wanted) {
+    await runtime.check(deployment);
+    for (const name of deployment.secrets ?? []) {
       if (!(await secrets.has(name)))
         throw new HttpError(
           400,

@@ -9,15 +9,18 @@ import { createLineQueue } from "./line-queue.ts";
 /** The bounded log of one function: two files, the newer growing to half of `limitBytes`. */
 export type FunctionLog = {
   /** Add lines; resolves once they are written, so that a flood of output waits for the disk. */
-  append(instance: string, texts: readonly string[]): Promise<void>;
+  append(instance: string, texts: readonly string[], time?: string): Promise<void>;
   read(query: Omit<LogQuery, "name">): AsyncIterable<LogLine>;
   /** The newest lines of one replica. */
   tail(instance: string, count: number): Promise<string[]>;
+  /** Time of the newest line of one replica. */
+  lastTime(instance: string): Promise<string | undefined>;
   /** Erase what is kept; later lines begin a new log. */
   remove(): Promise<void>;
 };
 
 type Watcher = (line: LogLine) => void;
+type Selection = Pick<LogQuery, "instance" | "tail" | "since">;
 
 export function createFunctionLog(
   folder: string,
@@ -33,8 +36,7 @@ export function createFunctionLog(
   let sizeBytes: number | undefined;
 
   return {
-    append(instance, texts) {
-      const timestamp = new Date().toISOString();
+    append(instance, texts, timestamp = new Date().toISOString()) {
       for (const text of texts) pending.push({ ...identity, instance, timestamp, text });
       writing ??= inTurn(flush);
       return writing;
@@ -61,12 +63,11 @@ export function createFunctionLog(
     },
 
     async tail(instance, count) {
-      const query = { instance, tail: count, follow: false, signal: AbortSignal.timeout(10_000) };
-      const lines = await inTurn(async () => {
-        await flush();
-        return readKept(query);
-      });
-      return lines.map(({ text }) => text);
+      return (await readLast(instance, count)).map(({ text }) => text);
+    },
+
+    async lastTime(instance) {
+      return (await readLast(instance, 1))[0]?.timestamp;
     },
 
     remove: () =>
@@ -82,6 +83,13 @@ export function createFunctionLog(
     const result = turn.then(work);
     turn = result.catch(() => {});
     return result;
+  }
+
+  function readLast(instance: string, tail: number): Promise<LogLine[]> {
+    return inTurn(async () => {
+      await flush();
+      return readKept({ instance, tail });
+    });
   }
 
   async function flush(): Promise<void> {
@@ -109,7 +117,7 @@ export function createFunctionLog(
   }
 
   /** Matching lines of both files, the last `tail` of them, oldest first. */
-  async function readKept(query: Omit<LogQuery, "name">): Promise<LogLine[]> {
+  async function readKept(query: Selection): Promise<LogLine[]> {
     const kept: LogLine[] = [];
     const most = query.tail ?? Number.POSITIVE_INFINITY;
     for (const file of [older, newer]) {
@@ -124,7 +132,7 @@ export function createFunctionLog(
   }
 }
 
-function matches(line: LogLine, { instance, since }: Omit<LogQuery, "name">): boolean {
+function matches(line: LogLine, { instance, since }: Selection): boolean {
   if (instance !== undefined && line.instance !== instance) return false;
   return since === undefined || line.timestamp >= since.toISOString();
 }

@@ -87,7 +87,7 @@ export function createManagedFunction(
       const begun: Promise<unknown>[] = [];
       if (serving !== undefined) {
         current = createVersion(serving);
-        begun.push(takeOver(current));
+        begun.push(takeOver(current, mustExist().replicas));
       }
       if (next !== undefined && next.failed === undefined)
         begun.push(begin(next).published.catch(() => {}));
@@ -115,10 +115,8 @@ export function createManagedFunction(
     close,
   };
 
-  async function takeOver(version: Version): Promise<void> {
-    await version.adopt();
-    // A newer one may have taken its place meanwhile; serving it is a no-op once it was retired.
-    await version.serve(record?.replicas ?? 0);
+  async function takeOver(version: Version, replicas: number): Promise<void> {
+    await Promise.all([version.adopt(), version.serve(replicas)]);
   }
 
   /** Lines 1 and 2 of design.md section 7; the promise inside resolves when line 4 is reached. */

@@ -1,4 +1,5 @@
 import type { Endpoint } from "#provider/provider.ts";
+import type { FunctionDeployment } from "#sdk/messages.ts";
 import type { Release } from "./function-record.ts";
 
 /** What an engine brings: copies of a release on one machine. */
@@ -7,12 +8,12 @@ export type Runtime = {
   readonly kind: string;
   /** Replicas go on serving without the platform, and are there to be adopted by the next. */
   readonly keepsRunning: boolean;
-  /** Throws `missing-image` when the image cannot be started here. */
-  checkImage(image: string): Promise<void>;
+  /** Throws `missing-image` or `invalid` when it cannot be started here. */
+  check(deployment: FunctionDeployment): Promise<void>;
   /** Start one copy; what goes wrong on the way is the reason in `healthy`. */
-  start(release: Release, append: AppendLog): Replica;
+  start(release: Release, log: ReplicaLog): Replica;
   /** Copies of exactly this release that an earlier platform left running; given out once. */
-  adopt(release: Release, append: AppendLog): readonly Replica[];
+  adopt(release: Release, log: ReplicaLog): readonly Replica[];
 };
 
 /** One running copy of a function. */
@@ -34,5 +35,10 @@ export type Replica = {
   kill(): Promise<void>;
 };
 
-/** Receives what a replica prints; a promise that is pending slows the replica down. */
-export type AppendLog = (instance: string, texts: readonly string[]) => Promise<void>;
+/** Receives what replicas print. */
+export type ReplicaLog = {
+  /** `time` is RFC 3339, now when absent; while the promise is pending the replica is slowed down. */
+  append(instance: string, texts: readonly string[], time?: string): Promise<void>;
+  /** Time of the newest line that is kept of a replica. */
+  lastTime(instance: string): Promise<string | undefined>;
+};

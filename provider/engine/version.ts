@@ -14,7 +14,7 @@ export type VersionTools = {
   readonly log: Log;
   /** Bounds how many replicas start at once. */
   readonly starts: Turns;
-  readonly functionLog: Pick<FunctionLog, "append" | "tail">;
+  readonly functionLog: Pick<FunctionLog, "append" | "tail" | "lastTime">;
   /** Longest time a replica has to finish its requests. */
   readonly drainMs: number;
   /** The endpoints may have changed. */
@@ -85,9 +85,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       return undefined;
     },
     async adopt() {
-      const found = tools.runtime
-        .adopt(release, functionLog.append)
-        .map((replica) => ({ replica }));
+      const found = tools.runtime.adopt(release, functionLog).map((replica) => ({ replica }));
       for (const member of found) members.add(member);
       await Promise.all(found.map(settle));
     },
@@ -125,7 +123,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     const member = await tools.starts(async () => {
       queued--;
       if (phase === "stopped" || (phase === "serving" && members.size >= wanted)) return undefined;
-      const started = { replica: tools.runtime.start(release, functionLog.append) };
+      const started = { replica: tools.runtime.start(release, functionLog) };
       members.add(started);
       // A slow one gives up its turn, so that it holds up nobody else's start.
       const patience = sleep(settings.startTurnMs, undefined, { ref: false });

@@ -64,10 +64,10 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
       runtime: {
         kind: "process",
         keepsRunning: false,
-        async checkImage(image) {
+        async check({ image }) {
           await readArtifact(artifacts, image);
         },
-        start: ({ deployment }, append) => startReplica(tools, deployment, append),
+        start: ({ deployment }, replicaLog) => startReplica(tools, deployment, replicaLog),
         adopt: () => [],
       },
       settings,

@@ -7,7 +7,7 @@ import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { askHealth, awaitHealthy, readProbeSettings } from "../engine/probe.ts";
-import type { AppendLog, Replica } from "../engine/runtime.ts";
+import type { Replica, ReplicaLog } from "../engine/runtime.ts";
 import type { SecretStore } from "../engine/secret-store.ts";
 import { createLineSplitter } from "../engine/split-lines.ts";
 import { readArtifact } from "./artifact.ts";
@@ -40,7 +40,7 @@ export type ReplicaTools = {
 export function startReplica(
   tools: ReplicaTools,
   deployment: FunctionDeployment,
-  append: AppendLog,
+  { append }: ReplicaLog,
 ): Replica {
   const { settings, slots } = tools;
   const id = randomBytes(4).toString("hex");

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type Docker from "dockerode";
+import type { DockerApi } from "./connect-docker.ts";
+import { dockerStatus } from "./connect-docker.ts";
+
+/** How a container ended. */
+export type ContainerExit = {
+  /** Absent when somebody removed it. */
+  readonly code?: number;
+  readonly outOfMemory: boolean;
+};
+
+/** One container that runs, or has run; dockerd may be away meanwhile. */
+export type Container = {
+  readonly id: string;
+  /** Resolves once it does not run; never after `closed`. */
+  readonly ended: Promise<ContainerExit>;
+  /** Until it is done or the container is gone. */
+  signal(name: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** With its scratch files; until it is done. */
+  remove(): Promise<void>;
+};
+
+/** Between two tries to reach a dockerd that is away. */
+const RETRY_MS = 200;
+
+/** `closed` ends every wait: the platform lets go of its containers. */
+export function watchContainer(docker: DockerApi, id: string, closed: AbortSignal): Container {
+  const container = docker.calls.getContainer(id);
+  const ended = awaitExit(docker, id, closed);
+
+  return {
+    id,
+    ended,
+    signal: (signal) => insist(() => container.kill({ signal }), [404, 409], closed),
+    remove: () => insist(() => container.remove({ force: true, v: true }), [404], closed),
+  };
+}
+
+async function awaitExit(
+  docker: DockerApi,
+  id: string,
+  closed: AbortSignal,
+): Promise<ContainerExit> {
+  while (!closed.aborted) {
+    try {
+      await docker.streams.getContainer(id).wait({ abortSignal: closed });
+      const { State } = await docker.calls.getContainer(id).inspect();
+      if (!State.Running) return { code: State.ExitCode, outOfMemory: State.OOMKilled };
+    } catch (error) {
+      if (dockerStatus(error) === 404) return { outOfMemory: false };
+    }
+    await pause(closed);
+  }
+  return new Promise(() => {});
+}
+
+/** Call dockerd until it has done it, or answers that there is nothing to do. */
+async function insist(
+  call: () => Promise<unknown>,
+  nothingToDo: readonly number[],
+  closed: AbortSignal,
+): Promise<void> {
+  while (!closed.aborted) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      const status = dockerStatus(error);
+      if (status !== undefined && nothingToDo.includes(status)) return;
+    }
+    await pause(closed);
+  }
+}
+
+async function pause(closed: AbortSignal): Promise<void> {
+  await sleep(RETRY_MS, undefined, { signal: closed }).catch(() => {});
+}
+
+/** `exited with code 1`, `was killed by SIGKILL`, `ran out of its memory (134217728 bytes)`. */
+export function formatExit({ code, outOfMemory }: ContainerExit, memoryBytes: number): string {
+  if (code === undefined) return "was removed from Docker by somebody else";
+  if (outOfMemory) return `ran out of its memory (${memoryBytes} bytes)`;
+  if (code === 137) return "was killed by SIGKILL (code 137)";
+  return `exited with code ${code}`;
+}
+
+/** Dockerd's address of a container on a network; empty while it has none. */
+export async function readAddress(docker: Docker, id: string, network: string): Promise<string> {
+  const { NetworkSettings } = await docker.getContainer(id).inspect();
+  return NetworkSettings.Networks[network]?.IPAddress ?? "";
+}

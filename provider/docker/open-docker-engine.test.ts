@@ -1,0 +1,11 @@
+import test from "ava";
+import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
+import { contractTimes, testEngine } from "../engine.contract.ts";
+import { openUnderTest, shareDocker } from "./test-kit.ts";
+
+if (dockerMissing === undefined) {
+  const { docker, image } = shareDocker(test, startDocker);
+  // A program of 5 Mi, as the suite asks for, is none that runs Node.
+  const settings = { ...contractTimes, keepRunning: false, memoryLeastBytes: 128 * 1024 * 1024 };
+  testEngine(test, () => openUnderTest(docker(), image(), settings));
+} else test.skip(`the docker engine is not tested: ${dockerMissing}`, () => {});

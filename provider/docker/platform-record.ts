@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { writeDurably } from "#sdk/durable-file.ts";
+import { errorCode } from "#sdk/errors.ts";
+
+/** What tells this data folder's containers and network from others' on the same dockerd. */
+export type PlatformRecord = z.infer<typeof record>;
+
+const record = z.object({
+  v: z.literal(1),
+  /** 8 hex digits. */
+  platform: z.string().regex(/^[0-9a-f]{8}$/),
+  /** Addresses of functions, once they are chosen. */
+  subnet: z.string().exactOptional(),
+});
+
+export type PlatformRecordStore = {
+  /** The record, made at first use. */
+  read(): Promise<PlatformRecord>;
+  write(changed: PlatformRecord): Promise<void>;
+};
+
+/** `docker.json` in the engine's folder. */
+export function createPlatformRecordStore(engineFolder: string): PlatformRecordStore {
+  const path = join(engineFolder, "docker.json");
+  const write = (changed: PlatformRecord) => writeDurably(path, JSON.stringify(changed));
+
+  return {
+    write,
+    async read() {
+      const text = await readFile(path, "utf8").catch((error: unknown) => {
+        if (errorCode(error) === "ENOENT") return undefined;
+        throw error;
+      });
+      if (text !== undefined) return parseRecord(path, text);
+      const made: PlatformRecord = { v: 1, platform: randomBytes(4).toString("hex") };
+      await write(made);
+      return made;
+    },
+  };
+}
+
+function parseRecord(path: string, text: string): PlatformRecord {
+  try {
+    return record.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Error(
+      `${path} cannot be read; without it the containers of this data folder are not known.`,
+      { cause },
+    );
+  }
+}
