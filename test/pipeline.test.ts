@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import anyTest, { type ExecutionContext, type TestFn } from "ava";
+import { hasProgram } from "./helpers/has-program.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import {
   answering,
@@ -21,7 +22,7 @@ const platforms = new Map<Backend, RunningPlatform>();
 
 test.before(async () => {
   for (const backend of BACKENDS) {
-    if (backend === "redis" && !hasRedis()) continue;
+    if (backend === "redis" && !hasProgram("redis-server")) continue;
     const env = {
       queue_backend: backend === "redis" ? "auto" : "embedded",
       process_engine_runs_strangers_code: "true",
@@ -46,7 +47,7 @@ test.afterEach.always(async (t) => {
 });
 
 for (const backend of BACKENDS) {
-  const testOn = backend === "redis" && !hasRedis() ? test.skip : test;
+  const testOn = backend === "redis" && !hasProgram("redis-server") ? test.skip : test;
   const on = (
     title: string,
     run: (
@@ -358,13 +359,4 @@ async function finalStatus(
 function processesOf(dataFolder: string): string[] {
   const listed = execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" });
   return listed.split("\n").filter((line) => line.includes(dataFolder) && !/ps -eo/.test(line));
-}
-
-function hasRedis(): boolean {
-  try {
-    execFileSync("redis-server", ["--version"]);
-    return true;
-  } catch {
-    return false;
-  }
 }
