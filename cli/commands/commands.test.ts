@@ -1,4 +1,3 @@
-import test from "ava";
 import {
   buildOf,
   claim,
@@ -7,7 +6,7 @@ import {
   releaseDraft,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import { startAdmin } from "../../test/helpers/start-admin.ts";
+import { startAdmin, testAdmin } from "../../test/helpers/start-admin.ts";
 import { until } from "../../test/helpers/until.ts";
 
 type Admin = Awaited<ReturnType<typeof startAdmin>>;
@@ -26,7 +25,7 @@ function makeBuilds({ ledger, deploy, wait, now }: Admin) {
   return { live, waiting: buildOf(ledger.acceptPush(push({ sha: shaOf(2) }))) };
 }
 
-test("status shows what serves and the newest builds, as a table and as JSON", async (t) => {
+testAdmin("status shows what serves and the newest builds, as a table and as JSON", async (t) => {
   const admin = await startAdmin(t);
   const { live, waiting } = makeBuilds(admin);
 
@@ -47,7 +46,7 @@ test("status shows what serves and the newest builds, as a table and as JSON", a
   );
 });
 
-test("status says below the table why a function does not serve as asked", async (t) => {
+testAdmin("status says below the table why a function does not serve as asked", async (t) => {
   const admin = await startAdmin(t, {
     problem: { name: "alice-cart", text: "replica r1 ended with exit code 1" },
   });
@@ -58,7 +57,7 @@ test("status says below the table why a function does not serve as asked", async
   t.regex(stdout, /\nalice-cart .*\nalice-cart: replica r1 ended with exit code 1\n\n/);
 });
 
-test("before the first push every list says what there is not, and what to do", async (t) => {
+testAdmin("before the first push every list says what there is not, and what to do", async (t) => {
   const admin = await startAdmin(t);
 
   t.is(
@@ -72,7 +71,7 @@ test("before the first push every list says what there is not, and what to do", 
   );
 });
 
-test("one build is told step by step, with its distance from the start", async (t) => {
+testAdmin("one build is told step by step, with its distance from the start", async (t) => {
   const admin = await startAdmin(t);
   const { live } = makeBuilds(admin);
   const at = live.acceptedAt + 1_500;
@@ -93,7 +92,7 @@ test("one build is told step by step, with its distance from the start", async (
   t.regex(stdout, /^ {2}\+1\.50 s {2}cart +fetched 12 ms · healthy 90 ms$/m);
 });
 
-test("a token is printed alone on stdout, as a URL to push below", async (t) => {
+testAdmin("a token is printed alone on stdout, as a URL to push below", async (t) => {
   const admin = await startAdmin(t);
 
   const { code, stdout, stderr } = await admin.ofc("token", "Alice");
@@ -104,7 +103,7 @@ test("a token is printed alone on stdout, as a URL to push below", async (t) => 
   t.regex(stderr, /git push http:\/\/Alice:[\w-]+@127\.0\.0\.1:8080\/git\/Alice\/shop\.git main/);
 });
 
-test("a refusal of the platform reaches the person under the command's name", async (t) => {
+testAdmin("a refusal of the platform reaches the person under the command's name", async (t) => {
   const admin = await startAdmin(t);
   makeBuilds(admin);
 
@@ -115,7 +114,7 @@ test("a refusal of the platform reaches the person under the command's name", as
   t.regex(stderr, /^ofc token: The process engine does not isolate owners, and "alice" is here/);
 });
 
-test("cancel ends a waiting build, and says so", async (t) => {
+testAdmin("cancel ends a waiting build, and says so", async (t) => {
   const admin = await startAdmin(t);
   const { waiting } = makeBuilds(admin);
 
@@ -125,7 +124,7 @@ test("cancel ends a waiting build, and says so", async (t) => {
   t.is(admin.ledger.findBuild(waiting.id)?.state, "cancelled");
 });
 
-test("remove and redeploy name what they did", async (t) => {
+testAdmin("remove and redeploy name what they did", async (t) => {
   const admin = await startAdmin(t);
   makeBuilds(admin);
 
@@ -139,32 +138,36 @@ test("remove and redeploy name what they did", async (t) => {
   t.is(removed.stdout, "Removed alice-cart.\n");
 });
 
-test("a call that was given up is listed with its reason and tried again on demand", async (t) => {
-  const admin = await startAdmin(t);
-  await admin.queue.start();
-  const queued = await admin.queue.handler(
-    new Request("http://queue/async-function/git-tar.openfaas-system", {
-      method: "POST",
-      headers: { "x-call-id": "11111111-2222-4333-8444-555555555555" },
-      body: "{}",
-    }),
-    admin.loopback.log,
-  );
-  t.is(queued.status, 202);
-  const isDead = async () => (await admin.queue.inspect()).some(({ counts }) => counts.dead === 1);
-  await until(isDead);
+testAdmin(
+  "a call that was given up is listed with its reason and tried again on demand",
+  async (t) => {
+    const admin = await startAdmin(t);
+    await admin.queue.start();
+    const queued = await admin.queue.handler(
+      new Request("http://queue/async-function/git-tar.openfaas-system", {
+        method: "POST",
+        headers: { "x-call-id": "11111111-2222-4333-8444-555555555555" },
+        body: "{}",
+      }),
+      admin.loopback.log,
+    );
+    t.is(queued.status, 202);
+    const isDead = async () =>
+      (await admin.queue.inspect()).some(({ counts }) => counts.dead === 1);
+    await until(isDead);
 
-  const { stdout } = await admin.ofc("queue");
-  const [, callId = ""] = /^given up +(\S+) +git-tar/m.exec(stdout) ?? [];
-  const retried = await admin.ofc("queue", "--retry", callId);
+    const { stdout } = await admin.ofc("queue");
+    const [, callId = ""] = /^given up +(\S+) +git-tar/m.exec(stdout) ?? [];
+    const retried = await admin.ofc("queue", "--retry", callId);
 
-  t.regex(stdout, /^pipeline: 0 waiting, 0 running, 0 to be tried again, 1 given up$/m);
-  t.regex(stdout, /^STATE +CALL +FUNCTION +OWNER +ATTEMPTS +QUEUED +LAST ERROR$/m);
-  t.is(retried.stdout, `Call ${callId} waits for another try; ./ofc queue shows how it goes.\n`);
-  t.like(JSON.parse((await admin.ofc("queue", "--json")).stdout), { length: 2 });
-});
+    t.regex(stdout, /^pipeline: 0 waiting, 0 running, 0 to be tried again, 1 given up$/m);
+    t.regex(stdout, /^STATE +CALL +FUNCTION +OWNER +ATTEMPTS +QUEUED +LAST ERROR$/m);
+    t.is(retried.stdout, `Call ${callId} waits for another try; ./ofc queue shows how it goes.\n`);
+    t.like(JSON.parse((await admin.ofc("queue", "--json")).stdout), { length: 2 });
+  },
+);
 
-test("deliveries tell the decision and its reason", async (t) => {
+testAdmin("deliveries tell the decision and its reason", async (t) => {
   const admin = await startAdmin(t);
   admin.ledger.recordDelivery({
     key: "github:d-1",
@@ -185,24 +188,30 @@ test("deliveries tell the decision and its reason", async (t) => {
   );
 });
 
-test("logs are printed with their time and replica, and nothing in them moves the cursor", async (t) => {
-  const line = {
-    name: "alice-cart",
-    namespace: "openfaas-fn",
-    instance: "r1",
-    timestamp: "2026-01-01T00:00:00.000Z",
-    text: "hello \u001b[2Jworld",
-  };
-  const admin = await startAdmin(t, { printed: [line] });
-  admin.deploy("alice-cart");
-  admin.deploy("alice-quiet");
+testAdmin(
+  "logs are printed with their time and replica, and nothing in them moves the cursor",
+  async (t) => {
+    const line = {
+      name: "alice-cart",
+      namespace: "openfaas-fn",
+      instance: "r1",
+      timestamp: "2026-01-01T00:00:00.000Z",
+      text: "hello \u001b[2Jworld",
+    };
+    const admin = await startAdmin(t, { printed: [line] });
+    admin.deploy("alice-cart");
+    admin.deploy("alice-quiet");
 
-  t.is((await admin.ofc("logs", "alice-cart")).stdout, "2026-01-01T00:00:00.000Z r1 hello world\n");
-  t.is((await admin.ofc("logs", "alice-quiet")).stdout, "alice-quiet has printed nothing yet.\n");
-  t.deepEqual(JSON.parse((await admin.ofc("logs", "alice-cart", "--json")).stdout), line);
-});
+    t.is(
+      (await admin.ofc("logs", "alice-cart")).stdout,
+      "2026-01-01T00:00:00.000Z r1 hello world\n",
+    );
+    t.is((await admin.ofc("logs", "alice-quiet")).stdout, "alice-quiet has printed nothing yet.\n");
+    t.deepEqual(JSON.parse((await admin.ofc("logs", "alice-cart", "--json")).stdout), line);
+  },
+);
 
-test("config shows each setting with its source and default", async (t) => {
+testAdmin("config shows each setting with its source and default", async (t) => {
   const admin = await startAdmin(t);
 
   t.is(

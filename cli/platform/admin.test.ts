@@ -1,4 +1,3 @@
-import test from "ava";
 import { z } from "zod";
 import {
   buildOf,
@@ -10,7 +9,7 @@ import {
   shaOf,
 } from "#ledger/test-support/set-up.ts";
 import type { Ledger } from "#ledger/types.ts";
-import { startAdmin } from "../../test/helpers/start-admin.ts";
+import { startAdmin, testAdmin } from "../../test/helpers/start-admin.ts";
 import { until } from "../../test/helpers/until.ts";
 import { connectAdmin } from "../admin-client.ts";
 import { BUILDS, FUNCTIONS } from "../views.ts";
@@ -28,7 +27,7 @@ function makeLive(ledger: Ledger) {
   return build;
 }
 
-test("functions are those the ledger says serve, with what the gateway counts", async (t) => {
+testAdmin("functions are those the ledger says serve, with what the gateway counts", async (t) => {
   const { ledger, deploy, dataFolder } = await startAdmin(t);
   makeLive(ledger);
   deploy("alice-cart");
@@ -48,7 +47,7 @@ test("functions are those the ledger says serve, with what the gateway counts", 
   t.deepEqual(await admin.get("/functions?owner=ALICE", FUNCTIONS), functions);
 });
 
-test("builds are listed newest first, of one owner, and no more than asked for", async (t) => {
+testAdmin("builds are listed newest first, of one owner, and no more than asked for", async (t) => {
   const { ledger, dataFolder } = await startAdmin(t);
   const bob = { id: "forge:2", scm: "forge", login: "bob" } as const;
   ledger.acceptPush(push({ sha: shaOf(1) }));
@@ -70,7 +69,7 @@ test("builds are listed newest first, of one owner, and no more than asked for",
   t.deepEqual(await branches("?owner=Bob"), [["bob/shop", "main"]]);
 });
 
-test("what is asked for wrongly, or is not there, is refused with a sentence", async (t) => {
+testAdmin("what is asked for wrongly, or is not there, is refused with a sentence", async (t) => {
   const { dataFolder } = await startAdmin(t);
   const admin = await connectAdmin(dataFolder);
   const nobody = 'There is no owner "bob"; known: none, nobody has pushed yet.';
@@ -93,7 +92,7 @@ test("what is asked for wrongly, or is not there, is refused with a sentence", a
   }
 });
 
-test("what cannot be changed is refused with a sentence", async (t) => {
+testAdmin("what cannot be changed is refused with a sentence", async (t) => {
   const { dataFolder } = await startAdmin(t);
   const admin = await connectAdmin(dataFolder);
 
@@ -121,7 +120,7 @@ test("what cannot be changed is refused with a sentence", async (t) => {
   }
 });
 
-test("a build is cancelled until it deploys, and then says that it is too late", async (t) => {
+testAdmin("a build is cancelled until it deploys, and then says that it is too late", async (t) => {
   const { ledger, dataFolder } = await startAdmin(t);
   const waiting = buildOf(ledger.acceptPush(push()));
   const admin = await connectAdmin(dataFolder);
@@ -134,26 +133,32 @@ test("a build is cancelled until it deploys, and then says that it is too late",
   });
 });
 
-test("a redeploy by function, repository or build accepts the commit again and queues it", async (t) => {
-  const { ledger, loopback, dataFolder } = await startAdmin(t);
-  const live = makeLive(ledger);
-  const admin = await connectAdmin(dataFolder);
-  const shape = z.object({ build: z.string(), sha: z.string() });
+testAdmin(
+  "a redeploy by function, repository or build accepts the commit again and queues it",
+  async (t) => {
+    const { ledger, loopback, dataFolder } = await startAdmin(t);
+    const live = makeLive(ledger);
+    const admin = await connectAdmin(dataFolder);
+    const shape = z.object({ build: z.string(), sha: z.string() });
 
-  for (const [index, target] of ["alice-cart", "Alice/Shop", live.id].entries()) {
-    const { build, sha } = await admin.post("/redeploy", { target }, shape);
+    for (const [index, target] of ["alice-cart", "Alice/Shop", live.id].entries()) {
+      const { build, sha } = await admin.post("/redeploy", { target }, shape);
 
-    t.is(sha, live.sha, target);
-    t.like(ledger.findBuild(build), { state: "accepted", generation: live.generation + index + 1 });
-    t.deepEqual(loopback.jobs[index], {
-      name: "git-tar",
-      body: { v: 1, buildId: build, step: "run" },
-      ownerId: "forge:1",
-    });
-  }
-});
+      t.is(sha, live.sha, target);
+      t.like(ledger.findBuild(build), {
+        state: "accepted",
+        generation: live.generation + index + 1,
+      });
+      t.deepEqual(loopback.jobs[index], {
+        name: "git-tar",
+        body: { v: 1, buildId: build, step: "run" },
+        ownerId: "forge:1",
+      });
+    }
+  },
+);
 
-test("a function that is removed is gone from the gateway and the ledger", async (t) => {
+testAdmin("a function that is removed is gone from the gateway and the ledger", async (t) => {
   const { ledger, loopback, deploy, dataFolder } = await startAdmin(t);
   makeLive(ledger);
   deploy("alice-cart");
@@ -166,21 +171,24 @@ test("a function that is removed is gone from the gateway and the ledger", async
   t.is(ledger.currentRelease("alice-cart"), undefined);
 });
 
-test("a removal that fails keeps the function in the ledger, to be removed again", async (t) => {
-  const { ledger, loopback, deploy, dataFolder } = await startAdmin(t);
-  makeLive(ledger);
-  deploy("alice-cart");
-  loopback.undeletable.add("alice-cart");
-  const admin = await connectAdmin(dataFolder);
+testAdmin(
+  "a removal that fails keeps the function in the ledger, to be removed again",
+  async (t) => {
+    const { ledger, loopback, deploy, dataFolder } = await startAdmin(t);
+    makeLive(ledger);
+    deploy("alice-cart");
+    loopback.undeletable.add("alice-cart");
+    const admin = await connectAdmin(dataFolder);
 
-  await t.throwsAsync(admin.post("/remove", { target: "alice-cart" }, anything), {
-    message: "alice-cart cannot be deleted",
-  });
+    await t.throwsAsync(admin.post("/remove", { target: "alice-cart" }, anything), {
+      message: "alice-cart cannot be deleted",
+    });
 
-  t.is(ledger.currentRelease("alice-cart")?.service, "alice-cart");
-});
+    t.is(ledger.currentRelease("alice-cart")?.service, "alice-cart");
+  },
+);
 
-test("a log stream that is followed ends when its reader leaves", async (t) => {
+testAdmin("a log stream that is followed ends when its reader leaves", async (t) => {
   const line = {
     name: "alice-cart",
     namespace: "openfaas-fn",

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { ExecutionContext } from "ava";
+import test, { type ExecutionContext } from "ava";
 import { setUp as openLedgerFor } from "#ledger/test-support/set-up.ts";
 import type { LogLine } from "#provider/provider.ts";
 import { writeDurably } from "#sdk/durable-file.ts";
@@ -17,7 +17,11 @@ import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
 import { openQueue } from "../../queue/queue.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
+import { hasProgram } from "./has-program.ts";
 import { createLoopback, deployedFunction } from "./loopback-gateway.ts";
+
+/** One at a time where each brings an embedded database, which takes a second's work and half a gigabyte. */
+export const testAdmin = hasProgram("redis-server") ? test : test.serial;
 
 type Said = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
