@@ -82,6 +82,17 @@ test("a release goes above the fence that the engine reports, declared before or
 });
 
 // Line 9.
+test("a release whose fence the engine has given to a deploy of its own goes above it", (t) => {
+  const { ledger } = setUp(t);
+  const held = deploying(ledger);
+  const declared = ledger.declareRelease(held, releaseDraft());
+
+  const lifted = ledger.declareRelease(held, declared, declared.fence);
+
+  t.is(lifted.fence, declared.fence + 1);
+  t.is(lifted.deployment.labels?.["com.openfaas.cloud.fence"], String(lifted.fence));
+});
+
 test("a release that a later one of the same function has passed is not lifted over it", (t) => {
   const { ledger } = setUp(t);
   const held = deploying(ledger);

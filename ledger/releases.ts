@@ -126,12 +126,13 @@ function findDeclared(
 }
 
 /**
- * The engine has a higher fence than was ever given out here, so the release needs one above it. A release
- * that another one of the ledger's own has passed stays behind.
+ * The engine has given the fence, or a higher one, to a release that it does not have from here (a deploy
+ * through the gateway), so this one needs one above it. A release that another one of the ledger's own has
+ * passed stays behind.
  */
 function isPassed(db: Database, { service, fence }: Release, engineFence = 0): boolean {
   const highest = readFence(db, service);
-  return fence === highest && engineFence > highest;
+  return fence === highest && engineFence >= highest;
 }
 
 function findNewest(db: Database, id: string, service: string): Release | undefined {

@@ -47,6 +47,12 @@ test("nothing of the platform's environment reaches a program", async (t) => {
   );
 });
 
+test("a program that something else kills is no failure of what it was to do", async (t) => {
+  const error = await t.throwsAsync(run("kill -KILL $$", () => undefined));
+
+  t.like(error, { status: 503, message: "bash was killed by SIGKILL." });
+});
+
 test("an abort ends the program and what it started in the background", async (t) => {
   const leaving = new AbortController();
   let child = 0;

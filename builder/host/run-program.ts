@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Env } from "#sdk/env.ts";
+import { HttpError } from "#sdk/errors.ts";
 
 export type Program = {
   readonly file: string;
@@ -19,7 +20,8 @@ const LINE_LIMIT = 64 * 1024;
 
 /**
  * Run a program to its end and tell its output line by line. Rejects with the signal's reason after
- * killing its whole process group; resolves with its exit code, or 128 for a death by signal.
+ * killing its whole process group, and with 503 when something else kills the program (the kernel, for want
+ * of memory): that says nothing of what it was to do. Resolves with its exit code.
  */
 export async function runProgram(
   program: Program,
@@ -38,9 +40,11 @@ export async function runProgram(
   const kill = () => killGroup(child);
   signal.addEventListener("abort", kill, { once: true });
   try {
-    const [code] = await Promise.all([ended(child), tellLines(child, tell)]);
+    const [end] = await Promise.all([ended(child), tellLines(child, tell)]);
     signal.throwIfAborted();
-    return code;
+    if (typeof end === "string")
+      throw new HttpError(503, "killed", `${basename(program.file)} was killed by ${end}.`);
+    return end;
   } finally {
     signal.removeEventListener("abort", kill);
     // Whatever the program left behind goes with it.
@@ -68,13 +72,13 @@ async function withParentDeath({ file, args, env }: Program): Promise<[string, s
   return [setpriv, ["--pdeathsig", "KILL", "--", file, ...args]];
 }
 
-function ended(child: ChildProcess): Promise<number> {
+function ended(child: ChildProcess): Promise<number | NodeJS.Signals> {
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", (code) => {
+    child.once("exit", (code, by) => {
       // A grandchild that keeps the pipes open would keep the build waiting.
       killGroup(child);
-      resolve(code ?? 128);
+      resolve(by ?? code ?? 0);
     });
   });
 }
