@@ -8,6 +8,7 @@ import {
   runAll,
 } from "./benchmark.ts";
 import { crowd } from "./crowd.ts";
+import { downtime } from "./downtime.ts";
 import { footprint } from "./footprint.ts";
 import { formatMarkdown } from "./format-report.ts";
 import { intake } from "./intake.ts";
@@ -15,7 +16,15 @@ import { invoke } from "./invoke.ts";
 import { pushToLive } from "./push-to-live.ts";
 import { start } from "./start.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [pushToLive, intake, invoke, footprint, start, crowd];
+const BENCHMARKS: readonly Benchmark[] = [
+  pushToLive,
+  intake,
+  invoke,
+  footprint,
+  start,
+  crowd,
+  downtime,
+];
 const BEGIN = "<!-- results: node bench/all.ts --write docs/benchmarks.md -->";
 const END = "<!-- end of results -->";
 

@@ -7,10 +7,15 @@ import type { Random } from "./random.ts";
 import type { Stage } from "./stage.ts";
 import type { WorkTree } from "./work-tree.ts";
 
-/** Every repository gets up to two commits, the later one while the earlier one is being built. */
-export async function pushAll(stage: Stage, random: Random, over: AbortSignal): Promise<void> {
+/** Every repository gets up to `most` commits, a later one while the earlier one is being built. */
+export async function pushAll(
+  stage: Stage,
+  random: Random,
+  most: number,
+  over: AbortSignal,
+): Promise<void> {
   if (!(await stage.victim.ready)) return;
-  await Promise.all(stage.trees.map((tree) => pushTo(tree, random, over)));
+  await Promise.all(stage.trees.map((tree) => pushTo(tree, random, most, over)));
 }
 
 /** Push, and do what makes the ledger pass the write. */
@@ -25,6 +30,9 @@ export async function provoke(
   const special = SPECIAL[write];
   await Promise.all([tree.push("good"), special?.(stage, tree, over)]);
 }
+
+/** A build that is there to be cancelled comes within this time, in milliseconds. */
+const CANCEL_LIMIT_MS = 5_000;
 
 type Provoking = (stage: Stage, tree: WorkTree, over: AbortSignal) => Promise<unknown>;
 
@@ -43,9 +51,15 @@ const SPECIAL: Readonly<Record<string, Provoking>> = {
   markUnsent: refuseStatuses,
 };
 
+/** One that is deploying already is not cancelled; then the next. */
 async function cancelBuild(stage: Stage, _tree: WorkTree, over: AbortSignal): Promise<void> {
-  while (!over.aborted && !stage.victim.isGone()) {
-    const open = readLedger(stage.dataFolder).builds.find(({ state }) =>
+  const limit = AbortSignal.any([over, AbortSignal.timeout(CANCEL_LIMIT_MS)]);
+  const countCancelled = () =>
+    readLedger(stage.dataFolder).builds.filter(({ state }) => state === "cancelled").length;
+  const before = countCancelled();
+  while (!limit.aborted && !stage.victim.isGone() && countCancelled() === before) {
+    const { builds } = readLedger(stage.dataFolder);
+    const open = builds.find(({ state }) =>
       ["accepted", "planned", "building", "built"].includes(state),
     );
     if (open !== undefined) await ask(stage, `/builds/${open.id}/cancel`, {});
@@ -70,9 +84,14 @@ async function ask(stage: Stage, path: string, body: unknown): Promise<void> {
   }
 }
 
-async function pushTo(tree: WorkTree, random: Random, over: AbortSignal): Promise<void> {
+async function pushTo(
+  tree: WorkTree,
+  random: Random,
+  most: number,
+  over: AbortSignal,
+): Promise<void> {
   const running: Promise<unknown>[] = [];
-  for (let left = random.below(3); left > 0 && !over.aborted; left -= 1) {
+  for (let left = random.below(most + 1); left > 0 && !over.aborted; left -= 1) {
     const pushing = tree.push(random.pick(["good", "good", "good", "good", "unhealthy", "broken"]));
     running.push(pushing);
     await (random.oneIn(2) ? pushing : sleep(random.below(600)));
@@ -81,31 +100,27 @@ async function pushTo(tree: WorkTree, random: Random, over: AbortSignal): Promis
   await Promise.all(running);
 }
 
-const BELOW: readonly Kind[] = ["gateway", "queue", "git", "function"];
-/** Longest wait for a process of the kind that is to be killed next; git's live for milliseconds. */
-const KIND_LIMIT_MS = 1_000;
+/** Longest time between two kills below a platform, in milliseconds; what was killed has to come back. */
+const KILL_PAUSE_MS = 500;
 
-/** Kill gateway, queue server, git and functions, of each kind as often as there is one. */
+/** Kill gateway, queue server, git, installers and functions: of what is there the kind with the fewest kills. */
 export async function killBelow(
   stage: Stage,
   random: Random,
   over: AbortSignal,
+  kills: ReadonlyMap<string, number>,
   killed: (kind: Kind) => void,
 ): Promise<void> {
   const { victim } = stage;
   await victim.ready;
   while (!over.aborted && !victim.isGone()) {
-    await sleep(random.below(200));
-    const kind = random.pick(BELOW);
-    const limit = performance.now() + KIND_LIMIT_MS;
-    while (!over.aborted && !victim.isGone() && performance.now() < limit) {
-      const children = victim.children().filter((child) => kindOf(child) === kind);
-      if (children.length > 0 && endProcess(random.pick(children).pid)) {
-        killed(kind);
-        break;
-      }
-      await sleep(10);
-    }
+    await sleep(random.below(KILL_PAUSE_MS));
+    const byKind = Map.groupBy(victim.children(), kindOf);
+    const [rarest] = [...byKind.keys()].toSorted(
+      (a, b) => (kills.get(a) ?? 0) - (kills.get(b) ?? 0),
+    );
+    const children = rarest === undefined ? [] : (byKind.get(rarest) ?? []);
+    if (rarest !== undefined && endProcess(random.pick(children).pid)) killed(rarest);
   }
 }
 

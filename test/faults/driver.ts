@@ -1,10 +1,11 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { comeToRest, observe, servicesOf } from "./come-to-rest.ts";
 import { killBelow, provoke, pushAll } from "./disturb.ts";
 import { FAULT_POINTS } from "./fault-points.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { findBreaches } from "./model.ts";
-import { readAnswer } from "./observe.ts";
+import { listUnfinished, readAnswer } from "./observe.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Place, type Stage, setStage } from "./stage.ts";
 
@@ -12,12 +13,15 @@ export type DriverOptions = {
   /** Kills in all, of the platform and of what runs below it. */
   readonly kills: number;
   readonly seed: number;
+  /** Where accepted calls are kept. */
+  readonly queue: "redis" | "embedded";
   /** One line for people about what happens. */
   readonly say: (text: string) => void;
 };
 
 export type DriverReport = {
   readonly seed: number;
+  readonly queue: DriverOptions["queue"];
   readonly seconds: number;
   /** Times that a platform was started. */
   readonly lives: number;
@@ -40,7 +44,7 @@ export type DriverReport = {
 
 const PLACES: readonly Place[] = [
   { scm: "forge", owner: "alice", repository: "shop" },
-  { scm: "forge", owner: "alice", repository: "desk" },
+  { scm: "forge", owner: "alice", repository: "desk", hasPackage: true },
   { scm: "forge", owner: "bob", repository: "shop" },
   { scm: "github", owner: "carol", repository: "site" },
 ];
@@ -48,11 +52,14 @@ const PLACES: readonly Place[] = [
 const SETTINGS = { build_lease: "1500ms", catch_up_interval: "3s" };
 const GOOD_NETWORK = { lost: 0, doubled: 0, late: 0 };
 const BAD_NETWORK = { lost: 8, doubled: 4, late: 6 };
-/** Longest wait for a fault point to be passed, in milliseconds. */
+/** Longest wait of a platform that is ready for its fault point, in milliseconds. */
 const POINT_LIMIT_MS = 15_000;
-
-/** Lives after which one may finish its builds: five attempts are all that a build has. */
-const REST_EVERY = 4;
+/** One in so many lives begins with a rest, so that builds end: five attempts are all that one has. */
+const RANDOM_EVERY = 4;
+/** Longest time in which everything below is killed, in milliseconds. */
+const RANDOM_LIMIT_MS = 6_000;
+/** From so many kills on each point is given its turns, however many that takes. */
+const WHOLE_RUN = 200;
 
 type Run = {
   readonly stage: Stage;
@@ -68,36 +75,32 @@ type Run = {
  * Push to a platform while it and all that runs below it are killed, start it again each time on the same
  * data and port, and compare the end with the model.
  */
-export async function runDriver({ kills, seed, say }: DriverOptions): Promise<DriverReport> {
+export async function runDriver({ kills, seed, queue, say }: DriverOptions): Promise<DriverReport> {
   const started = performance.now();
   const random = createRandom(seed);
   const network = { ...GOOD_NETWORK };
-  const stage = await setStage(random, network, SETTINGS);
+  const settings = { ...SETTINGS, queue_backend: queue === "redis" ? "auto" : queue };
+  const stage = await setStage(random, network, settings);
   const run: Run = { stage, random, kills: new Map(), history: new Map(), spentMs: new Map() };
-  let lives = 2;
+  let lives = 1;
   let keep = true;
 
   try {
     await timed(run, "beginning", () => begin(run));
     // Nobody can miss what a repository that was never heard of had to say.
     Object.assign(network, BAD_NETWORK);
-    // A point that was not reached, since nothing was to be written there, has two more turns.
-    const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
-    for (; countKills(run) < kills; lives += 1) {
-      if (lives % REST_EVERY === 0) await timed(run, "resting", () => rest(run));
-      const isRandom = lives % REST_EVERY === 1;
-      const fault = isRandom ? undefined : (nextDue(due, run) ?? chooseFault(random));
-      await (fault === undefined
-        ? timed(run, "killed at random", () => liveAtRandom(run))
-        : timed(run, "killed at a point", () => liveUntil(run, fault)));
+    for (const fault of planFaults(run, kills)) {
+      lives += 1;
+      await (fault === undefined ? liveAtRandom(run) : liveUntil(run, fault));
       if (lives % 10 === 0) say(`${countKills(run)} of ${kills} kills in ${lives} lives`);
     }
     const { breaches, leftovers, ends } = await timed(run, "judging", () => judge(run));
     keep = breaches.length + leftovers.length > 0;
     return {
       seed,
+      queue,
       seconds: Math.round((performance.now() - started) / 1_000),
-      lives,
+      lives: lives + 1,
       pushes: stage.trees.flatMap(({ pushes }) => pushes).length,
       kills: Object.fromEntries([...run.kills].toSorted()),
       missed: FAULT_POINTS.filter((point) => !run.kills.has(point)),
@@ -112,6 +115,22 @@ export async function runDriver({ kills, seed, say }: DriverOptions): Promise<Dr
     throw new Error(`Seed ${seed}, see ${stage.folder}/platform.log`, { cause });
   } finally {
     await stage.close({ keep });
+  }
+}
+
+/** For each life its fault point, or `undefined` for kills at random, until there were enough. */
+function* planFaults(run: Run, kills: number): Generator<string | undefined> {
+  const { random } = run;
+  // A point that was not reached, since nothing was to be written there, has two more turns.
+  const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
+  let next = nextDue(due, run);
+  for (let life = 1; ; life += 1) {
+    if (countKills(run) >= kills && (next === undefined || kills < WHOLE_RUN)) return;
+    if (life % RANDOM_EVERY === 0) yield undefined;
+    else {
+      yield next ?? chooseFault(random);
+      next = nextDue(due, run);
+    }
   }
 }
 
@@ -152,32 +171,48 @@ async function liveUntil(run: Run, fault: string): Promise<void> {
   const { stage, random } = run;
   const [write = "", moment = ""] = fault.split(":");
   const victim = await stage.live({ OFC_FAULT: fault });
-  await whileWatched(run, async (over) => {
-    const working = [pushAll(stage, random, over), provoke(stage, random, write, over)];
-    const limit = new AbortController();
-    await Promise.race([
-      victim.gone.finally(() => limit.abort()),
-      sleep(POINT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
-    ]);
+  const living = whileWatched(run, async (over) => {
+    const working = [pushAll(stage, random, 1, over), provoke(stage, random, write, over)];
+    await victim.ready;
+    const limit = AbortSignal.any([over, AbortSignal.timeout(POINT_LIMIT_MS)]);
+    await Promise.race([victim.gone, isDone(run, working, limit)]);
     count(run, victim.isGone() ? `${write}:${moment}` : "at any moment");
     return working;
   });
+  await timed(run, "killed at a point", () => living);
 }
 
-/** A life in which everything below is killed, and itself at any moment, while it starts included. */
+/** Whoever pushes is through, and the platform with what they brought: the point will not be passed. */
+async function isDone(
+  { stage }: Run,
+  working: readonly Promise<void>[],
+  limit: AbortSignal,
+): Promise<void> {
+  await Promise.race([Promise.all(working), once(limit, "abort")]);
+  while (
+    !limit.aborted &&
+    !stage.victim.isGone() &&
+    listUnfinished(stage.dataFolder, stage.githubFolder).length > 0
+  )
+    await sleep(100);
+}
+
+/** A life that may finish what was begun, unless it ends while it starts; then everything below is killed, and itself. */
 async function liveAtRandom(run: Run): Promise<void> {
   const { stage, random } = run;
   const victim = await stage.live();
-  await whileWatched(run, async (over) => {
+  const isEarly = random.oneIn(4);
+  if (!isEarly) await timed(run, "resting", () => comeToRest(stage));
+  const living = whileWatched(run, async (over) => {
     const working = [
-      pushAll(stage, random, over),
-      killBelow(stage, random, over, (kind) => count(run, kind)),
+      pushAll(stage, random, 2, over),
+      killBelow(stage, random, over, run.kills, (kind) => count(run, kind)),
     ];
-    if (!random.oneIn(4)) await victim.ready;
-    await sleep(random.below(3_000));
+    await Promise.race([victim.gone, sleep(random.below(isEarly ? 1_500 : RANDOM_LIMIT_MS))]);
     count(run, "at any moment");
     return working;
   });
+  await timed(run, "killed at random", () => living);
 }
 
 /** Note what callers see and which processes there are, until the platform is killed and all is over. */
@@ -218,12 +253,6 @@ async function look({ stage, history }: Run): Promise<void> {
         history.set(service, [...texts, text]);
     }),
   );
-}
-
-/** A life in which nothing happens, so that what was promised is kept. */
-async function rest({ stage }: Run): Promise<void> {
-  await stage.live();
-  await comeToRest(stage);
 }
 
 /** Nothing is killed any more: every repository gets a last good commit, and all must come to rest. */

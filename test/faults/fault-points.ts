@@ -1,8 +1,8 @@
 /**
  * The writes of the ledger protocol that the driver's work passes (design.md section 6), in the order of a
- * push's life. Each is a place to die before its commit and after it.
+ * push's life. Each is a place to die before its commit and after it, and one to find the disk full.
  */
-const WRITES = [
+export const WRITES = [
   "voidLeases",
   "acceptPush",
   "recordDelivery",

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import test from "ava";
 import { runDriver } from "./driver.ts";
 
-/** 200 reach every fault point, and are for CI; `node test/faults/run.ts` for more. */
-const KILLS = Number(process.env.FAULT_KILLS ?? "40");
+/** So many reach every fault point; fewer are for a quick look, `node test/faults/run.ts` is for more. */
+const KILLS = Number(process.env.FAULT_KILLS ?? "200");
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 
 test(`after ${KILLS} kills every accepted commit ended truly, the newest serves, and nothing is left over`, async (t) => {
@@ -15,9 +15,16 @@ test(`after ${KILLS} kills every accepted commit ended truly, the newest serves,
   t.timeout(30 * 60_000);
   t.log(`seed ${SEED}; FAULT_SEED=${SEED} repeats its choices`);
 
-  const report = await runDriver({ kills: KILLS, seed: SEED, say: (text) => t.log(text) });
+  const report = await runDriver({
+    kills: KILLS,
+    seed: SEED,
+    queue: "redis",
+    say: (text) => t.log(text),
+  });
 
-  t.log(JSON.stringify(report.kills));
+  t.log(
+    `${report.seconds} s: ${JSON.stringify(report.spent)}, kills ${JSON.stringify(report.kills)}`,
+  );
   t.deepEqual(report.breaches, [], report.folder);
   t.deepEqual(report.leftovers, [], report.folder);
   if (KILLS >= 200) t.deepEqual(report.missed, []);

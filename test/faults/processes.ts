@@ -13,7 +13,7 @@ export type Running = {
 };
 
 /** What a killed process was, for the report. */
-export type Kind = "gateway" | "queue" | "git" | "builder" | "function";
+export type Kind = "gateway" | "queue" | "git" | "installer" | "function";
 
 /** All processes of this machine that have not ended. */
 export function listRunning(): Running[] {
@@ -44,7 +44,7 @@ export function kindOf({ words }: Running): Kind {
   if (words.includes("gateway/main.ts")) return "gateway";
   if (/redis-server|queue\/embedded/.test(words)) return "queue";
   if (/(^|\/)git[ -]/.test(words) || /post-receive/.test(words)) return "git";
-  if (/\bnpm\b|\bpip\b/.test(words)) return "builder";
+  if (/\bnpm\b|\bpip\b/.test(words)) return "installer";
   return "function";
 }
 

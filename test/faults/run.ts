@@ -4,17 +4,23 @@ import { parseArgs } from "node:util";
 import { runDriver } from "./driver.ts";
 import { formatReport } from "./format-report.ts";
 
-/** `node test/faults/run.ts [--kills 1000] [--seed 1] [--write docs/faults.md]` */
+/** `node test/faults/run.ts [--kills 1000] [--seed 1] [--queue embedded] [--write docs/faults.md]` */
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "200" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    queue: { type: "string", default: "redis" },
     write: { type: "string" },
   },
 });
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-const report = await runDriver({ kills: Number(values.kills), seed: Number(values.seed), say });
+const { queue } = values;
+if (queue !== "redis" && queue !== "embedded")
+  throw new Error(`--queue is "${queue}"; expected redis or embedded.`);
+
+const [kills, seed] = [Number(values.kills), Number(values.seed)];
+const report = await runDriver({ kills, seed, queue, say });
 say(JSON.stringify(report, null, 2));
 if (values.write !== undefined) {
   const gigabytes = Math.round(totalmem() / 1024 ** 3);

@@ -21,6 +21,7 @@ export type Scene = {
 export async function setUp(
   t: ExecutionContext,
   settings: Readonly<Record<string, string>> = {},
+  { hasPackage = false } = {},
 ): Promise<Scene> {
   t.timeout(180_000);
   const network = { lost: 0, doubled: 0, late: 0 };
@@ -29,7 +30,7 @@ export async function setUp(
   const victim = await stage.live();
   if (!(await victim.ready)) throw new Error(victim.said());
   await stage.plant([
-    { scm: "forge", owner: "alice", repository: "shop" },
+    { scm: "forge", owner: "alice", repository: "shop", hasPackage },
     { scm: "github", owner: "carol", repository: "site" },
   ]);
   const [forge, github] = stage.trees;

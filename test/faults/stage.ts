@@ -15,6 +15,7 @@ export type Place = {
   readonly scm: "forge" | "github";
   readonly owner: string;
   readonly repository: string;
+  readonly hasPackage?: boolean;
 };
 
 /** One data folder and port, on which one platform after the other lives, and those who push to it. */
@@ -100,11 +101,11 @@ export async function setStage(
     },
     async plant(places) {
       const admin = await connectAdmin(dataFolder);
-      for (const { scm, owner, repository } of places) {
+      for (const { scm, owner, repository, hasPackage = false } of places) {
         if (scm === "forge" && !tokens.has(owner))
           tokens.set(owner, (await admin.post("/tokens", { owner }, TOKEN)).token);
         const pushUrl = scm === "github" ? github.pushUrl(owner) : forgeUrl(owner);
-        trees.push(await makeWorkTree({ scm, owner, repository, pushUrl }));
+        trees.push(await makeWorkTree({ scm, owner, repository, pushUrl, hasPackage }));
       }
     },
     tokenOf: (scm, owner) => (scm === "github" ? github.token(owner) : (tokens.get(owner) ?? "")),

@@ -10,7 +10,7 @@ test.serial("a lost webhook is noticed: the commit is built all the same", async
   for (let commit = 0; commit < 3; commit += 1) await github.push("good");
 
   t.deepEqual(await judge(), []);
-  t.is(stage.github.counts.lost, 3);
+  t.true(stage.github.counts.lost >= 3, "each was lost, and what was sent again");
 });
 
 test.serial("a webhook that comes twice makes one build", async (t) => {

@@ -40,11 +40,13 @@ export type WorkTreeOptions = {
   readonly repository: string;
   /** `http://alice:<token>@127.0.0.1:8080/git/alice/` */
   readonly pushUrl: string;
+  /** One function has a package of its own, so that npm runs when it is built. */
+  readonly hasPackage: boolean;
 };
 
 /** Each repository's functions have names of their own: one owner's names are one space. */
 export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> {
-  const { scm, owner, repository, pushUrl } = options;
+  const { scm, owner, repository, pushUrl, hasPackage } = options;
   const tree = await makeRepository();
   const name = `${scm}:${owner}/${repository}`;
   const url = `${pushUrl.replace(/\/$/, "")}/${repository}.git`;
@@ -117,6 +119,10 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
         kind === "unhealthy"
           ? `throw new Error("not today ${answer(two)}");\n`
           : `module.exports = async (event, context) => context.succeed("${answer(two)}");\n`,
+      ...(hasPackage && {
+        [`${two}/package.json`]: JSON.stringify({ dependencies: { tea: "file:tea" } }),
+        [`${two}/tea/package.json`]: JSON.stringify({ name: "tea", version: "1.0.0" }),
+      }),
     };
   }
 }
