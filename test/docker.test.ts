@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { access, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import test from "ava";
-import { dockerMissing, startDocker } from "./start-docker.ts";
-import { until } from "./until.ts";
+import { dockerMissing, startDocker } from "./helpers/start-docker.ts";
+import { until } from "./helpers/until.ts";
 
 const dockerTest = dockerMissing === undefined ? test : test.skip;
 if (dockerMissing !== undefined) test.skip(`docker is not tested: ${dockerMissing}`, () => {});
@@ -31,7 +31,7 @@ dockerTest("a container of the base image runs, and this machine reaches it", as
 
 dockerTest("a test file that is killed leaves no process, mount, bridge or file", async (t) => {
   const program = `
-    import { startDocker } from "${import.meta.dirname}/start-docker.ts";
+    import { startDocker } from "${import.meta.dirname}/helpers/start-docker.ts";
     const docker = await startDocker({ teardown() {} });
     await docker.importBase("ofc.test/base:1");
     await docker.api.createNetwork({ Name: "other" });

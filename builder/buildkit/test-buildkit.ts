@@ -1,0 +1,112 @@
+import { rm } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import type Docker from "dockerode";
+import { pack } from "tar-stream";
+import { type BuildkitAddress, parseBuildkitAddress } from "./address.ts";
+import type { BuildEvent } from "./build-event.ts";
+import { dial } from "./dial.ts";
+import type { ImageBuild } from "./image-build.ts";
+import { type Buildkit, openBuildkit } from "./open-buildkit.ts";
+
+type Context = { teardown(run: () => Promise<void>): void };
+
+export const BASE = "ofc.test/base:1";
+
+/** Of test/helpers/start-docker.ts. */
+type Engine = {
+  readonly socketPath: string;
+  readonly api: Docker;
+  importBase(name: string): Promise<void>;
+};
+
+export type TestBuildkit = {
+  readonly docker: Engine;
+  readonly address: BuildkitAddress;
+  readonly buildkit: Buildkit;
+};
+
+/** The BuildKit inside a dockerd, which gets a base image. */
+export async function openTestBuildkit(docker: Engine): Promise<TestBuildkit> {
+  await docker.importBase(BASE);
+  const address = parseBuildkitAddress(`docker-unix://${docker.socketPath}`);
+  return { docker, address, buildkit: openBuildkit(address) };
+}
+
+/**
+ * The same BuildKit as a standalone daemon shows itself: a unix socket that speaks gRPC and nothing else.
+ * Bytes only, so what answers is the real one.
+ */
+export async function showAsStandalone(t: Context, { docker, address }: TestBuildkit) {
+  const path = `${docker.socketPath}.buildkitd`;
+  const server = createServer((incoming) => {
+    incoming.on("error", () => {});
+    dial(address, "/grpc", {}, AbortSignal.timeout(60_000)).then(
+      (upstream) => {
+        upstream.on("error", () => incoming.destroy()).on("close", () => incoming.destroy());
+        incoming.on("close", () => upstream.destroy());
+        incoming.pipe(upstream).pipe(incoming);
+      },
+      () => incoming.destroy(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.teardown(() => close(server, path));
+  return parseBuildkitAddress(`unix://${path}`);
+}
+
+async function close(server: Server, path: string): Promise<void> {
+  server.close();
+  await rm(path, { force: true });
+}
+
+export type Files = Readonly<Record<string, string>>;
+
+/** A build of these files as the context, kept in the daemon's store. */
+export function imageBuild(
+  files: Files,
+  changed: Partial<ImageBuild> = {},
+): ImageBuild & { readonly events: BuildEvent[] } {
+  const events: BuildEvent[] = [];
+  return {
+    context: tarOf(files),
+    dockerfile: "Dockerfile",
+    buildArgs: {},
+    labels: {},
+    cacheScope: "github:1",
+    network: "none",
+    secrets: new Map(),
+    findLogin: () => undefined,
+    image: "local/alice/shop/cart:1",
+    push: false,
+    onEvent: (event) => events.push(event),
+    signal: new AbortController().signal,
+    ...changed,
+    events,
+  };
+}
+
+export async function* tarOf(files: Files): AsyncGenerator<Uint8Array> {
+  const tar = pack();
+  for (const [name, text] of Object.entries(files)) tar.entry({ name }, text);
+  tar.finalize();
+  for await (const chunk of tar) if (chunk instanceof Uint8Array) yield chunk;
+}
+
+/** All that the build's steps printed. */
+export function printed(events: readonly BuildEvent[]): string {
+  return events
+    .flatMap((event) => (event.kind === "output" ? [Buffer.from(event.bytes).toString()] : []))
+    .join("");
+}
+
+/** What a container of the image prints until it ends. */
+export async function runIn({ docker }: TestBuildkit, image: string, ...command: string[]) {
+  const container = await docker.api.createContainer({ Image: image, Cmd: command, Tty: true });
+  await container.start();
+  const printing = await container.logs({ stdout: true, stderr: true, follow: true });
+  const said = await text(Readable.from(printing));
+  await container.remove({ force: true });
+  return said.replaceAll("\r", "");
+}
