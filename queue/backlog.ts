@@ -1,51 +1,69 @@
 import type { CallJob, JobQueue } from "./backends/backend.ts";
 import { listJobs } from "./list-jobs.ts";
-import { createQuota } from "./quota.ts";
-import type { QueueSettings } from "./settings.ts";
-import { parseStoredCall, type QueueName, type StoredCall } from "./stored-call.ts";
+import { createQuota, type QuotaLimits } from "./quota.ts";
+import { parseStoredCall } from "./stored-call.ts";
+import { parseStoredCallback } from "./stored-callback.ts";
 import { createTurns, type Turns } from "./turns.ts";
 
 const PAGE = 100;
-/** Waiting calls are not counted anew more often than this. */
+/** What waits is not counted anew more often than this. */
 const RECOUNT_MS = 10_000;
+
+/** What a stored job takes of its owner's room. */
+type Held = { readonly ownerId: string; readonly bytes: number };
 
 /** What waits: whose turn is when, and how much of it is whose. */
 export type Backlog = {
   readonly turns: Turns;
-  /** Count a call that is being accepted; rejects with 429 when its owner has too much waiting. */
-  reserve(call: StoredCall): Promise<void>;
-  /** A call waits that was accepted before. */
+  /** Count what is being accepted; rejects with 429 when its owner has too much waiting. */
+  reserve(held: Held): Promise<void>;
+  /** Rejects with 429 where `reserve` would. */
+  require(held: Held): Promise<void>;
+  hasRoom(held: Held): boolean;
+  /** Count it whatever the limits say. */
+  hold(held: Held): void;
+  /** A job waits that was accepted before. */
   resume(job: CallJob): void;
-  /** A call ended, or was not accepted after all. */
-  release(call: StoredCall): void;
+  /** Something ended, or was not accepted after all. */
+  release(held: Held): void;
   ended(job: CallJob): void;
 };
 
 export type BacklogTools = {
-  readonly name: QueueName;
   readonly jobs: JobQueue;
-  readonly settings: QueueSettings;
-  /** No other process runs calls of this queue. */
+  /** Of one owner. */
+  readonly limits: QuotaLimits;
+  /** What waits, for refusals: `calls`. */
+  readonly what: string;
+  /** No other process runs jobs of this queue. */
   readonly exclusive: boolean;
 };
 
-/** Learn the backlog from what an earlier process left in the store. Users' owners have limits, the platform none. */
+/** Learn the backlog from what an earlier process left in the store. */
 export async function openBacklog({
-  name,
   jobs,
-  settings,
+  limits,
+  what,
   exclusive,
 }: BacklogTools): Promise<Backlog> {
   const turns = createTurns();
-  const quota = createQuota(
-    name === "pipeline"
-      ? { calls: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
-      : { calls: settings.ownerPendingCalls, bytes: settings.ownerPendingBytes },
-  );
+  const quota = createQuota(limits, what);
   let countedAt = Date.now();
   await count();
 
-  return { turns, reserve, resume, release, ended };
+  return {
+    turns,
+    reserve: ({ ownerId, bytes }) => counted(() => quota.reserve(ownerId, bytes)),
+    require: ({ ownerId, bytes }) => counted(() => quota.require(ownerId, bytes)),
+    hasRoom: ({ ownerId, bytes }) => quota.hasRoom(ownerId, bytes),
+    hold: ({ ownerId, bytes }) => quota.restore(ownerId, bytes),
+    resume,
+    release,
+    ended(job) {
+      const held = heldBy(job);
+      if (held !== undefined) release(held);
+    },
+  };
 
   async function count(): Promise<void> {
     quota.reset();
@@ -57,31 +75,30 @@ export async function openBacklog({
     }
   }
 
-  async function reserve(call: StoredCall): Promise<void> {
+  async function counted(act: () => void): Promise<void> {
     try {
-      quota.reserve(call.ownerId, call.bytes);
+      act();
     } catch (error) {
-      // Where other processes run calls too, ours does not see all of them end.
+      // Where other processes run jobs too, ours does not see all of them end.
       if (exclusive || Date.now() - countedAt < RECOUNT_MS) throw error;
       countedAt = Date.now();
       await count();
-      quota.reserve(call.ownerId, call.bytes);
+      act();
     }
   }
 
   function resume(job: CallJob): void {
-    const call = parseStoredCall(job.data);
-    if (call === undefined) return;
-    turns.restore(call.ownerId, job.priority ?? 0);
-    quota.restore(call.ownerId, call.bytes);
+    const held = heldBy(job);
+    if (held === undefined) return;
+    turns.restore(held.ownerId, job.priority ?? 0);
+    quota.restore(held.ownerId, held.bytes);
   }
 
-  function release(call: StoredCall): void {
-    quota.release(call.ownerId, call.bytes);
+  function release({ ownerId, bytes }: Held): void {
+    quota.release(ownerId, bytes);
   }
+}
 
-  function ended(job: CallJob): void {
-    const call = parseStoredCall(job.data);
-    if (call !== undefined) release(call);
-  }
+function heldBy({ data }: CallJob): Held | undefined {
+  return parseStoredCall(data) ?? parseStoredCallback(data);
 }

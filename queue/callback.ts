@@ -1,84 +1,54 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { Agent } from "undici";
-import { describe, errorCode } from "#sdk/errors.ts";
-import type { Log } from "#sdk/log.ts";
-import { lookupPublic, PRIVATE_ADDRESS, refuseCallbackUrl } from "./callback-address.ts";
-import type { StoredCall } from "./stored-call.ts";
-
-/** Waits before the second and third try. */
-const RETRY_WAITS_MS = [500, 2_000] as const;
-
-/** What a callback is told about a finished call. */
-export type CallbackNews = {
-  /** What the function answered; 503 when it was never reached. */
-  readonly status: number;
-  readonly durationMs: number;
-  readonly contentType: string | undefined;
-  readonly body: Buffer;
-};
+import { lookupPublic } from "./callback-address.ts";
+import type { Reached } from "./decide-outcome.ts";
+import type { StoredCallback } from "./stored-callback.ts";
 
 export type CallbackSettings = { readonly allowPrivate: boolean; readonly timeoutMs: number };
 
-export type Callbacks = {
-  /** POST the answer to the call's callback URL, three times at most; never rejects. */
-  send(call: StoredCall, news: CallbackNews, log: Log): Promise<void>;
+export type CallbackSender = {
+  /** One POST to the callback's URL. Rejects when nobody answered, or the address is private. */
+  post(callback: StoredCallback, signal: AbortSignal): Promise<Reached>;
   close(): Promise<void>;
 };
 
 /** Sockets connect only to addresses that were checked, and redirects are not followed. */
-export function createCallbacks({ allowPrivate, timeoutMs }: CallbackSettings): Callbacks {
+export function createCallbackSender(settings: CallbackSettings): CallbackSender {
+  const { allowPrivate, timeoutMs } = settings;
   const agent = new Agent({ connect: allowPrivate ? {} : { lookup: lookupPublic } });
 
   return {
-    async send(call, news, log) {
-      const url = call.callbackUrl;
-      if (url === undefined) return;
-      const host = new URL(url).host;
-      try {
-        const status = await sendWithRetries(url, call, news);
-        log.info("callback-sent", { host, status });
-      } catch (error) {
-        log.warn("callback-failed", { host, error: describe(error) });
-      }
+    async post(callback, signal) {
+      const { origin, pathname, search } = new URL(callback.url);
+      const { statusCode, headers, body } = await agent.request({
+        origin,
+        path: `${pathname}${search}`,
+        method: "POST",
+        headers: headersOf(callback),
+        body: Buffer.from(callback.body, "base64"),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      await body.dump();
+      const asked = headers["retry-after"];
+      return {
+        reached: true,
+        status: statusCode,
+        retryAfter: Array.isArray(asked) ? asked[0] : asked,
+      };
     },
     close: () => agent.destroy(),
   };
+}
 
-  async function sendWithRetries(
-    url: string,
-    call: StoredCall,
-    news: CallbackNews,
-  ): Promise<number> {
-    const why = refuseCallbackUrl(url, allowPrivate);
-    if (why !== undefined) throw new Error(why);
-    for (const waitMs of RETRY_WAITS_MS) {
-      const status = await post(url, call, news).catch((error: unknown) => {
-        if (errorCode(error) === PRIVATE_ADDRESS) throw error;
-        return undefined;
-      });
-      if (status !== undefined && status < 500) return status;
-      await wait(waitMs);
-    }
-    return post(url, call, news);
-  }
-
-  async function post(url: string, call: StoredCall, news: CallbackNews): Promise<number> {
-    const { origin, pathname, search } = new URL(url);
-    const response = await agent.request({
-      origin,
-      path: `${pathname}${search}`,
-      method: "POST",
-      headers: {
-        ...(news.contentType === undefined ? {} : { "content-type": news.contentType }),
-        "x-call-id": call.callId,
-        "x-duration-seconds": (news.durationMs / 1_000).toFixed(6),
-        "x-function-status": String(news.status),
-        "x-function-name": call.function,
-      },
-      body: news.body,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    await response.body.dump();
-    return response.statusCode;
-  }
+function headersOf(callback: StoredCallback): Record<string, string> {
+  const { contentType, leftOutBytes } = callback;
+  return {
+    ...(contentType === undefined ? {} : { "content-type": contentType }),
+    ...(leftOutBytes === undefined ? {} : { "x-body-left-out-bytes": String(leftOutBytes) }),
+    "x-call-id": callback.callId,
+    "x-duration-seconds": (callback.durationMs / 1_000).toFixed(6),
+    "x-function-status": String(callback.status),
+    "x-function-name": callback.function,
+    "x-retry": String(callback.retries),
+    "x-retry-max": String(callback.retriesLimit),
+  };
 }

@@ -14,21 +14,26 @@ export type Outcome =
   | { readonly next: "dead"; readonly reason: string };
 
 /**
- * 2xx is done; 408, 429, 5xx and an unreachable function are tried again. Any other status is a users'
- * function's own answer, and a fault that no retry mends in the pipeline.
+ * 2xx is done; 408, 429, 5xx (or `codes` in their place) and an unreachable function are tried again. Any
+ * other status is a users' function's own answer, and a fault that no retry mends in the pipeline.
  */
 export function decideOutcome(
   attempt: Reached | Unreached,
   queue: QueueName,
+  codes?: readonly number[],
   now = Date.now(),
 ): Outcome {
   if (!attempt.reached) return { next: "retry", reason: attempt.error, waitMs: 0 };
   const { status, retryAfter } = attempt;
   const reason = `answered ${status}`;
-  if (status === 408 || status === 429 || status >= 500)
+  if (codes?.includes(status) ?? isPassing(status))
     return { next: "retry", reason, waitMs: parseRetryAfter(retryAfter, now) };
   if ((status >= 200 && status < 300) || queue === "invocations") return { next: "done" };
   return { next: "dead", reason };
+}
+
+function isPassing(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
 }
 
 /** Milliseconds that `Retry-After` asks for, as seconds or as an HTTP date; 0 when it says nothing. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { silentLog } from "#sdk/log.ts";
 import { startEmbedded } from "./backends/embedded.ts";
 import { type Store, testQueue } from "./queue.contract.ts";
-import { QUEUE_NAMES } from "./stored-call.ts";
+import { LANE_NAMES } from "./stored-call.ts";
 
 testQueue(startStore);
 
@@ -17,7 +17,7 @@ async function startStore(): Promise<Store> {
       process.kill(server.pid() ?? 0, "SIGKILL");
     },
     async empty() {
-      for (const name of QUEUE_NAMES) {
+      for (const name of LANE_NAMES) {
         const queue = server.openQueue(name);
         await queue.obliterate({ force: true });
         await queue.close();

@@ -13,15 +13,22 @@ import {
   type Target,
 } from "./parse-async-request.ts";
 import { publishCall } from "./publish.ts";
+import { readRetryPolicy } from "./retry-policy.ts";
 import type { QueueSettings } from "./settings.ts";
 import { readStatus } from "./status.ts";
-import { jobIdOf, type QueueName, queueOf, type StoredCall } from "./stored-call.ts";
+import { jobIdOf, type LaneName, type QueueName, queueOf, type StoredCall } from "./stored-call.ts";
+
+/** What is to be known about a users' function before a call of it is taken. */
+type KnownFunction = {
+  readonly annotations: Readonly<Record<string, string>>;
+};
+export type FindFunction = (name: string) => Promise<KnownFunction | undefined>;
 
 export type HandlerTools = {
   readonly settings: QueueSettings;
-  readonly lanes: Readonly<Record<QueueName, Pick<Lane, "jobs" | "backlog">>>;
-  /** Whether a users' function is deployed; without it every name is taken. */
-  readonly exists: ((name: string) => Promise<boolean>) | undefined;
+  readonly lanes: Readonly<Record<LaneName, Pick<Lane, "jobs" | "backlog">>>;
+  /** A users' function, if it is deployed; without it every name is taken. */
+  readonly find: FindFunction | undefined;
   /** Stop a call of a user's function; false when there is none to stop. */
   readonly cancel: (callId: string) => Promise<boolean>;
 };
@@ -46,9 +53,11 @@ export function createHandler(tools: HandlerTools): Handler {
     const target = parseTarget(url);
     const callbackUrl = parseCallbackUrl(request.headers, tools.settings.callbackPrivate);
     const given = parseCallId(request.headers);
-    const ownerId = parseOwnerId(request.headers, target);
-    await requireFunction(target);
     const queue = queueOf(target.namespace);
+    const found = queue === "pipeline" ? undefined : await requireFunction(target);
+    const ownerId = parseOwnerId(request.headers, target);
+    if (callbackUrl !== undefined)
+      await tools.lanes.callbacks.backlog.require({ ownerId, bytes: 0 });
     const body = await readBody(request, tools.settings[queue].bodyLimitBytes);
 
     const { name, namespace, path, query } = target;
@@ -67,6 +76,7 @@ export function createHandler(tools: HandlerTools): Handler {
       ownerId,
       acceptedAt,
       ...(callbackUrl === undefined ? {} : { callbackUrl }),
+      ...readRetry(found, log),
     });
     log.info("call-queued", {
       function: name,
@@ -78,14 +88,22 @@ export function createHandler(tools: HandlerTools): Handler {
     return new Response(null, { status: 202, headers });
   }
 
-  async function requireFunction({ name, namespace }: Target): Promise<void> {
-    if (queueOf(namespace) === "pipeline" || tools.exists === undefined) return;
-    if (await tools.exists(name)) return;
+  async function requireFunction({ name }: Target): Promise<KnownFunction | undefined> {
+    if (tools.find === undefined) return undefined;
+    const found = await tools.find(name);
+    if (found !== undefined) return found;
     throw new HttpError(
       404,
       "no-such-function",
       `Function ${name} is not deployed; deploy it first.`,
     );
+  }
+
+  function readRetry(found: KnownFunction | undefined, log: Log): Pick<StoredCall, "retry"> {
+    const defaults = tools.settings.invocations;
+    const { policy, ignored } = readRetryPolicy(found?.annotations ?? {}, defaults);
+    for (const reason of ignored) log.warn("retry-annotation-ignored", { reason });
+    return policy === undefined ? {} : { retry: policy };
   }
 
   /** A call id that another call holds is replaced, so that no call is lost to it and none is confused. */

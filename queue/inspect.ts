@@ -1,6 +1,7 @@
 import type { CallJob, JobQueue } from "./backends/backend.ts";
 import { listJobs } from "./list-jobs.ts";
-import { parseStoredCall, type QueueName } from "./stored-call.ts";
+import { type LaneName, parseStoredCall } from "./stored-call.ts";
+import { parseStoredCallback } from "./stored-callback.ts";
 
 /** One call as an operator sees it; never its headers or body. */
 type CallReport = {
@@ -17,7 +18,7 @@ type CallReport = {
 };
 
 export type QueueReport = {
-  readonly queue: QueueName;
+  readonly queue: LaneName;
   /** All calls of each state; the lists below hold the first of them. */
   readonly counts: {
     readonly waiting: number;
@@ -34,7 +35,7 @@ export type QueueReport = {
 
 /** The first `limit` calls of each state, in the order in which they run or ended. */
 export async function inspectQueue(
-  queue: QueueName,
+  queue: LaneName,
   jobs: JobQueue,
   limit: number,
   now = Date.now(),
@@ -66,7 +67,7 @@ export async function inspectQueue(
 }
 
 function reportCall(job: CallJob, now: number): CallReport {
-  const call = parseStoredCall(job.data);
+  const call = parseStoredCall(job.data) ?? parseStoredCallback(job.data);
   return {
     callId: call?.callId ?? job.id ?? "",
     function: job.name,

@@ -1,10 +1,10 @@
 import type { JobQueue, JobWorker } from "./backends/backend.ts";
 import type { Backlog } from "./backlog.ts";
-import type { QueueName } from "./stored-call.ts";
+import type { LaneName } from "./stored-call.ts";
 
-/** One of the two queues, with what waits in it and who runs it. */
+/** One of the queues, with what waits in it and who runs it. */
 export type Lane = {
-  readonly name: QueueName;
+  readonly name: LaneName;
   readonly jobs: JobQueue;
   readonly backlog: Backlog;
   /** Not there before `start`. */

@@ -119,6 +119,6 @@ function tooLarge(limitBytes: number): HttpError {
   return new HttpError(
     413,
     "body-too-large",
-    `The body is larger than the ${limitBytes} bytes that an asynchronous call may carry; pass a link to the data instead.`,
+    `The body is larger than the ${limitBytes} bytes that an asynchronous call may carry (async_max_body); pass a link to the data instead.`,
   );
 }

@@ -1,38 +1,24 @@
-import { DelayedError, type Processor, UnrecoverableError, WaitingError } from "bullmq";
+import type { Processor } from "bullmq";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { CallJob } from "./backends/backend.ts";
-import type { CallbackNews, Callbacks } from "./callback.ts";
-import { decideOutcome, type Unreached } from "./decide-outcome.ts";
+import type { CallbackNews } from "./callback-lane.ts";
+import { decideOutcome, decideWait, type Unreached } from "./decide-outcome.ts";
 import type { Answer, Invoker } from "./invoke.ts";
+import { bury, giveBack, postpone, RetryLater } from "./put-back.ts";
 import type { CallSettings } from "./settings.ts";
 import { parseStoredCall, type QueueName, type Settled, type StoredCall } from "./stored-call.ts";
 
-/** A call that a newer version stored is looked at again after this long. */
-const UNKNOWN_VERSION_WAIT_MS = 30_000;
 /** A body larger than this is removed from the store once its call is done. */
 const FORGET_ABOVE_BYTES = 4_096;
-
-/** Why a running call is aborted. */
-export const CLOSING = "closing";
-export const CANCELLED = "cancelled";
-
-/** A failed attempt that asks for another one, no earlier than `waitMs` from now. */
-export class RetryLater extends Error {
-  override readonly name = "RetryLater";
-  readonly waitMs: number;
-  constructor(reason: string, waitMs: number) {
-    super(reason);
-    this.waitMs = waitMs;
-  }
-}
 
 export type ProcessorTools = {
   readonly queue: QueueName;
   readonly settings: CallSettings;
   readonly callbackBodyLimitBytes: number;
   readonly invoker: Invoker;
-  readonly callbacks: Callbacks;
+  /** Store what the call's callback is to be told; durable when it resolves. */
+  readonly addCallback: (call: StoredCall, news: CallbackNews, log: Log) => Promise<void>;
   /** Told when a call begins to run, with its turn. */
   readonly began: (turn: number) => void;
   readonly log: Log;
@@ -50,12 +36,6 @@ export function createProcessor(tools: ProcessorTools): Processor<unknown, Settl
   };
 }
 
-async function postpone(job: CallJob, token: string | undefined, log: Log): Promise<never> {
-  log.warn("call-postponed", { job: job.id, reason: "its stored version is not known here" });
-  await job.moveToDelayed(Date.now() + UNKNOWN_VERSION_WAIT_MS, token);
-  throw new DelayedError();
-}
-
 async function runAttempt(
   tools: ProcessorTools,
   job: CallJob,
@@ -68,7 +48,8 @@ async function runAttempt(
   const durationMs = performance.now() - startedAt;
   if (signal.aborted) return await giveBack(job, token, signal.reason);
 
-  const outcome = decideOutcome(met, tools.queue);
+  const policy = call.retry ?? tools.settings;
+  const outcome = decideOutcome(met, tools.queue, call.retry?.codes);
   const status = met.reached ? met.status : 0;
   const log = tools.log.with({
     call_id: call.callId,
@@ -78,17 +59,19 @@ async function runAttempt(
     status,
     duration_ms: Math.round(durationMs),
   });
-  if (outcome.next === "retry" && job.attemptsMade + 1 < tools.settings.attempts) {
+  if (outcome.next === "retry" && job.attemptsMade + 1 < policy.attempts) {
     log.warn("call-failed", { error: outcome.reason });
     await job.updateProgress({ status, error: outcome.reason });
-    throw new RetryLater(outcome.reason, outcome.waitMs);
+    const waitMs = decideWait(job.attemptsMade + 1, outcome.waitMs, policy);
+    throw new RetryLater(outcome.reason, waitMs);
   }
 
-  await tools.callbacks.send(call, { ...newsOf(met), durationMs }, log);
+  // Before the call is settled: killed in between, it is made again and told again, rather than never.
+  const retries = { retries: job.attemptsMade, retriesLimit: policy.attempts - 1 };
+  await tools.addCallback(call, { ...newsOf(met), ...retries, durationMs }, log);
   if (outcome.next !== "done") {
     log.error("call-buried", { error: outcome.reason });
-    await job.updateProgress({ status, error: outcome.reason });
-    throw new UnrecoverableError(outcome.reason);
+    return await bury(job, outcome.reason, status);
   }
   log.info("call-done");
   return await settle(job, call, { status, durationMs }, log);
@@ -109,16 +92,11 @@ async function attempt(
   }
 }
 
-/** An aborted call: put back when the platform stops, ended when somebody cancelled it. */
-async function giveBack(job: CallJob, token: string | undefined, reason: unknown): Promise<never> {
-  if (reason !== CLOSING) throw new UnrecoverableError(CANCELLED);
-  await job.moveToWait(token);
-  throw new WaitingError();
-}
-
 /** A function that was not reached is told as 503, as OpenFaaS does. */
-function newsOf(met: Answer | Unreached): Omit<CallbackNews, "durationMs"> {
-  return met.reached ? met : { status: 503, contentType: undefined, body: Buffer.alloc(0) };
+function newsOf(met: Answer | Unreached): Pick<CallbackNews, "status" | "contentType" | "body"> {
+  if (!met.reached) return { status: 503, body: Buffer.alloc(0) };
+  const { status, contentType, body } = met;
+  return { status, body, ...(contentType !== undefined && { contentType }) };
 }
 
 async function settle(

@@ -6,10 +6,18 @@ import { jobIdOf, parseStoredCall, type StoredCall } from "./stored-call.ts";
 
 const RETRY_WAIT_MS = 100;
 
-/**
- * Store a call durably under its call id. False when another call holds that id. Throws 503 when the store
- * does not take it within `timeoutMs`; it may still have been taken then.
- */
+export type NewJob = {
+  readonly jobId: string;
+  readonly name: string;
+  readonly data: unknown;
+  readonly attempts: number;
+  readonly turn: number;
+  /** Whether what is stored under the id is this very job. */
+  readonly isSame: (data: unknown) => boolean;
+  readonly timeoutMs: number;
+};
+
+/** Store a call durably under its call id, as `storeJob`. */
 export async function publishCall(
   queue: JobQueue,
   call: StoredCall,
@@ -17,13 +25,29 @@ export async function publishCall(
   { attempts }: CallSettings,
   timeoutMs: number,
 ): Promise<boolean> {
+  return storeJob(queue, {
+    jobId: jobIdOf(call.callId),
+    name: call.function,
+    data: call,
+    attempts: call.retry?.attempts ?? attempts,
+    turn,
+    isSame: (data) => parseStoredCall(data)?.nonce === call.nonce,
+    timeoutMs,
+  });
+}
+
+/**
+ * Store a job durably. False when another one holds its id. Throws 503 when the store does not take it
+ * within `timeoutMs`; it may still have been taken then.
+ */
+export async function storeJob(queue: JobQueue, job: NewJob): Promise<boolean> {
+  const { jobId, name, data, attempts, turn, isSame, timeoutMs } = job;
   return withDeadline(timeoutMs, async () => {
-    const jobId = jobIdOf(call.callId);
     const options = { jobId, attempts, priority: turn, backoff: { type: "custom" } };
-    await queue.add(call.function, call, { ...options, stackTraceLimit: 0 });
+    await queue.add(name, data, { ...options, stackTraceLimit: 0 });
     const stored = await queue.getJob(jobId);
     // Not there any more: it ran and was forgotten.
-    return stored === undefined || parseStoredCall(stored.data)?.nonce === call.nonce;
+    return stored === undefined || isSame(stored.data);
   });
 }
 

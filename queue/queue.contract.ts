@@ -367,7 +367,7 @@ export function testQueue(startStore: () => Promise<Store>): void {
         if (nth === 1) response.writeHead(500).end();
         else response.writeHead(302, { location: "/elsewhere" }).end();
       });
-      const { post, reaches } = await setUp(t, {
+      const { post, reaches, until } = await setUp(t, {
         limits: { callbackPrivate: true },
         invocations: { attempts: 2 },
         respond: (_call, response) => void response.destroy(),
@@ -376,27 +376,140 @@ export function testQueue(startStore: () => Promise<Store>): void {
       await post(CART, { headers: { "x-call-id": "sad", "x-callback-url": receiver.url } });
 
       await reaches("sad", "dead");
+      await until(() => receiver.calls.length === 2);
       t.deepEqual(
-        receiver.calls.map(({ url, headers }) => [url, headers["x-function-status"]]),
+        receiver.calls.map(({ url, headers }) => [
+          url,
+          headers["x-function-status"],
+          headers["x-retry"],
+          headers["x-retry-max"],
+        ]),
         [
-          ["/", "503"],
-          ["/", "503"],
+          ["/", "503", "1", "1"],
+          ["/", "503", "1", "1"],
         ],
       );
     },
   );
 
+  test.serial("a callback that nobody took is told by the next platform", async (t) => {
+    const receiver = await listen(t, (_call, response, nth) => {
+      response.writeHead(nth === 1 ? 503 : 200).end();
+    });
+    const limits = { callbackPrivate: true };
+    const first = await setUp(t, { limits, callbacks: { firstDelayMs: 1_000 } });
+    await first.post(CART, { headers: { "x-call-id": "news", "x-callback-url": receiver.url } });
+    await first.reaches("news", "done");
+    await first.until(() => receiver.calls.length === 1);
+    await first.queue.close(0);
+
+    const second = await setUp(t, { limits });
+
+    await second.until(() => receiver.calls.length === 2);
+    t.deepEqual(
+      receiver.calls.map(({ body }) => body),
+      ["ok", "ok"],
+    );
+    t.is(first.calls.length + second.calls.length, 1, "the function is not called again");
+  });
+
+  test.serial(
+    "a callback that was given up is listed, and told when it is tried again",
+    async (t) => {
+      const receiver = await listen(t, (_call, response, nth) => {
+        response.writeHead(nth <= 2 ? 500 : 200).end();
+      });
+      const { post, queue, until } = await setUp(t, {
+        limits: { callbackPrivate: true },
+        callbacks: { attempts: 2 },
+      });
+      const dead = async () =>
+        (await queue.inspect()).find(({ queue: of }) => of === "callbacks")?.dead;
+      await post(CART, { headers: { "x-call-id": "lost", "x-callback-url": receiver.url } });
+
+      await until(async () => (await dead())?.length === 1);
+      t.like((await dead())?.[0], {
+        callId: "lost",
+        function: "alice-cart",
+        ownerId: "function.alice-cart",
+        attempts: 2,
+        lastStatus: 500,
+      });
+      t.true(await queue.retryDead("lost"));
+
+      await until(() => receiver.calls.length === 3);
+      await until(async () => (await dead())?.length === 0);
+    },
+  );
+
+  test.serial(
+    "callbacks that wait count: the next is refused, and a body there is no room for is left out",
+    async (t) => {
+      const receiver = await listen(t, (_call, response) => void response.writeHead(503).end());
+      const { post, until } = await setUp(t, {
+        limits: { callbackPrivate: true, ownerPendingCalls: 2, ownerPendingBytes: 10 },
+        callbacks: { firstDelayMs: 60_000, maxDelayMs: 60_000 },
+        respond: (_call, response) => void response.end("eight ch"),
+      });
+      const ask = () => post(CART, { headers: { "x-callback-url": receiver.url } });
+      for (const told of [1, 2]) {
+        t.is((await ask()).status, 202);
+        await until(() => receiver.calls.length === told);
+      }
+
+      const third = await ask();
+
+      t.is(third.status, 429);
+      const { message } = (await third.json()) as { message: string };
+      t.regex(message, /^2 callbacks of function\.alice-cart are waiting, .*async_owner_calls/);
+      t.deepEqual(
+        receiver.calls.map(({ body, headers }) => [body, headers["x-body-left-out-bytes"]]),
+        [
+          ["eight ch", undefined],
+          ["", "8"],
+        ],
+      );
+      t.is((await post(CART)).status, 202, "calls without a callback go on");
+    },
+  );
+
+  test.serial("a function's annotations decide what is tried again, and how often", async (t) => {
+    const annotations = {
+      "com.openfaas.retry.attempts": "2",
+      "com.openfaas.retry.codes": "404",
+      "com.openfaas.retry.min_wait": "10ms",
+      "com.openfaas.retry.max_wait": "soon",
+    };
+    const { post, reaches, calls, status, lines } = await setUp(t, {
+      find: async () => ({ annotations }),
+      respond: ({ url }, response) =>
+        void response.writeHead(url.endsWith("/missing") ? 404 : 500).end(),
+    });
+
+    await post(`${CART}/missing`, { headers: { "x-call-id": "missing" } });
+    await reaches("missing", "dead");
+    await post(CART, { headers: { "x-call-id": "broken" } });
+    await reaches("broken", "done");
+
+    t.is(calls.length, 3);
+    t.like(await status("missing"), { attempts: 2, lastStatus: 404 });
+    t.like(await status("broken"), { attempts: 1, lastStatus: 500 });
+    t.true(lines.some((line) => line.includes("retry-annotation-ignored")));
+  });
+
   test.serial("a callback to a name that resolves to this machine is not made", async (t) => {
     const receiver = await listen(t);
-    const { post, reaches, lines } = await setUp(t);
+    const { post, reaches, until, lines } = await setUp(t);
     const url = receiver.url.replace("127.0.0.1", "localhost");
 
     const response = await post(CART, { headers: { "x-call-id": "in", "x-callback-url": url } });
 
     t.is(response.status, 202);
     await reaches("in", "done");
+    await until(() =>
+      lines.some((line) => line.includes("callback-buried") && line.includes("private")),
+    );
     t.is(receiver.calls.length, 0);
-    t.true(lines.some((line) => line.includes("callback-failed") && line.includes("private")));
   });
 
   test.serial("a call that a newer version stored waits and is not dropped", async (t) => {
@@ -458,7 +571,10 @@ export function testQueue(startStore: () => Promise<Store>): void {
   test.serial(
     "calls accepted before the server is killed all run, and calls made meanwhile are accepted",
     async (t) => {
-      const { queue, post, calls, until } = await setUp(t, { started: false });
+      const { queue, post, calls, until } = await setUp(t, {
+        started: false,
+        limits: { publishTimeoutMs: 60_000 },
+      });
       for (let nth = 0; nth < 20; nth++) await post(`${CART}/${nth}`);
 
       await store.kill();
@@ -466,7 +582,7 @@ export function testQueue(startStore: () => Promise<Store>): void {
       await queue.start();
 
       t.is(meanwhile.status, 202);
-      await until(() => new Set(calls.map(({ url }) => url)).size === 21, 15_000);
+      await until(() => new Set(calls.map(({ url }) => url)).size === 21);
       t.is(calls.length, 21);
     },
   );
@@ -483,12 +599,12 @@ export function testQueue(startStore: () => Promise<Store>): void {
     await until(() => calls.length >= 1);
     await post(CART, { headers: { "x-call-id": "after" } });
 
-    await reaches("before", "done", 20_000);
-    await reaches("after", "done", 20_000);
+    await reaches("before", "done");
+    await reaches("after", "done");
     t.true(calls.length >= 2);
   });
 
-  test.serial("from the POST to the function it takes a few milliseconds", async (t) => {
+  test.serial("a call does not wait until its queue is looked at again", async (t) => {
     const { post, calls, until } = await setUp(t);
     const latencies: number[] = [];
     for (let nth = 0; nth < 55; nth++) {
@@ -503,7 +619,8 @@ export function testQueue(startStore: () => Promise<Store>): void {
 
     const [median = 0, worst = 0] = [sorted[25], sorted.at(-1)];
     t.log(`median ${median.toFixed(2)} ms, worst ${worst.toFixed(2)} ms of ${sorted.length}`);
-    t.true(median < 50);
+    // An idle worker asks again after seconds; a busy machine is slow, too, but not that slow.
+    t.true(median < 2_000);
   });
 
   test.serial(
@@ -553,7 +670,7 @@ export function testQueue(startStore: () => Promise<Store>): void {
   test.serial("what cannot be queued is refused with a reason", async (t) => {
     const { post, get, calls } = await setUp(t, {
       invocations: { bodyLimitBytes: 10 },
-      exists: async (name) => name === "alice-cart",
+      find: async (name) => (name === "alice-cart" ? { annotations: {} } : undefined),
     });
     const refused = async (answer: Promise<Response>) => {
       const { status } = await answer;

@@ -6,15 +6,19 @@ import type { Log } from "#sdk/log.ts";
 import type { Backend, BackendKind, CallJob, JobWorker } from "./backends/backend.ts";
 import { chooseBackend } from "./backends/choose.ts";
 import { openBacklog } from "./backlog.ts";
-import { createCallbacks } from "./callback.ts";
-import { createHandler } from "./handler.ts";
+import { createCallbackSender } from "./callback.ts";
+import { addCallback, createTeller } from "./callback-lane.ts";
+import { createHandler, type FindFunction } from "./handler.ts";
 import { inspectQueue, type QueueReport } from "./inspect.ts";
 import { createInvoker } from "./invoke.ts";
 import type { Lane } from "./lane.ts";
-import { CANCELLED, CLOSING } from "./process-call.ts";
+import { createProcessor } from "./process-call.ts";
+import { CANCELLED, CLOSING } from "./put-back.ts";
+import type { QuotaLimits } from "./quota.ts";
 import type { QueueSettings } from "./settings.ts";
 import { startWorker } from "./start-worker.ts";
-import { jobIdOf, QUEUE_NAMES, type QueueName } from "./stored-call.ts";
+import { jobIdOf, LANE_NAMES, type LaneName, type QueueName } from "./stored-call.ts";
+import { callbackJobId } from "./stored-callback.ts";
 
 /** Calls of each state that `inspect` lists, with their bodies in memory for a moment. */
 const INSPECT_LIMIT = 100;
@@ -34,8 +38,8 @@ export type QueueTools = {
   readonly payloadKey: PayloadKey;
   readonly settings: QueueSettings;
   readonly log: Log;
-  /** Whether a users' function is deployed; without it calls of any name are taken. */
-  readonly exists?: (name: string) => Promise<boolean>;
+  /** A users' function, if it is deployed; without it calls of any name are taken. */
+  readonly find?: FindFunction;
   /** Use this store instead of choosing one. */
   readonly backend?: Backend;
 };
@@ -65,24 +69,27 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
   const { settings, log } = tools;
   const backend = tools.backend ?? (await chooseBackend(tools));
   const invoker = createInvoker(tools.gatewayUrl, tools.payloadKey);
-  const callbacks = createCallbacks({
+  const sender = createCallbackSender({
     allowPrivate: settings.callbackPrivate,
     timeoutMs: settings.callbackTimeoutMs,
   });
   const lanes = {
     pipeline: await openLane("pipeline"),
     invocations: await openLane("invocations"),
+    callbacks: await openLane("callbacks"),
   };
-  const all = QUEUE_NAMES.map((name) => lanes[name]);
+  const all = LANE_NAMES.map((name) => lanes[name]);
 
   return {
     kind: backend.kind,
     why: backend.why,
-    handler: createHandler({ settings, lanes, exists: tools.exists, cancel }),
+    handler: createHandler({ settings, lanes, find: tools.find, cancel }),
 
     async start() {
-      for (const lane of all)
-        lane.worker = await startWorker({ ...lane, backend, settings, invoker, callbacks, log });
+      for (const lane of all) {
+        const processor = lane.name === "callbacks" ? tellerOf(lane) : callerOf(lane.name, lane);
+        lane.worker = await startWorker({ ...lane, backend, settings, processor, log });
+      }
     },
 
     inspect: () =>
@@ -106,20 +113,41 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     async close(drainMs) {
       await Promise.all(all.map(({ worker }) => worker && drain(worker, drainMs)));
       await Promise.all(all.map(({ jobs }) => jobs.close()));
-      await Promise.all([invoker.close(), callbacks.close()]);
+      await Promise.all([invoker.close(), sender.close()]);
       await backend.close();
     },
   };
 
-  async function openLane(name: QueueName): Promise<Lane> {
+  async function openLane(name: LaneName): Promise<Lane> {
     const jobs = backend.openQueue(name);
     const { exclusive } = backend;
-    return { name, jobs, backlog: await openBacklog({ name, jobs, settings, exclusive }) };
+    const what = name === "callbacks" ? "callbacks" : "calls";
+    const limits = limitsOf(name, settings);
+    return { name, jobs, backlog: await openBacklog({ jobs, limits, what, exclusive }) };
   }
 
+  function callerOf(queue: QueueName, { backlog }: Lane) {
+    return createProcessor({
+      queue,
+      settings: settings[queue],
+      callbackBodyLimitBytes: settings.callbackBodyLimitBytes,
+      invoker,
+      addCallback: (...news) => addCallback(lanes.callbacks, settings, ...news),
+      began: backlog.turns.begin,
+      log: log.with({ queue }),
+    });
+  }
+
+  function tellerOf({ name, backlog }: Lane) {
+    const began = backlog.turns.begin;
+    return createTeller({ settings, sender, began, log: log.with({ queue: name }) });
+  }
+
+  /** A dead call, or the dead callback of one. */
   async function findDead(callId: string): Promise<{ lane: Lane; job: CallJob } | undefined> {
     for (const lane of all) {
-      const job = await lane.jobs.getJob(jobIdOf(callId));
+      const id = lane.name === "callbacks" ? callbackJobId(callId) : jobIdOf(callId);
+      const job = await lane.jobs.getJob(id);
       if (job !== undefined && (await job.isFailed())) return { lane, job };
     }
     return undefined;
@@ -138,6 +166,13 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     log.info("call-cancelled", { call_id: callId, function: job.name });
     return true;
   }
+}
+
+/** Users' owners have limits, the platform none. */
+function limitsOf(name: LaneName, settings: QueueSettings): QuotaLimits {
+  return name === "pipeline"
+    ? { calls: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+    : { calls: settings.ownerPendingCalls, bytes: settings.ownerPendingBytes };
 }
 
 /** Calls still running after `drainMs` are aborted and put back without counting an attempt. */

@@ -14,12 +14,19 @@ export type CallSettings = {
   readonly bodyLimitBytes: number;
 };
 
+/** How callbacks are told; one try takes `callbackTimeoutMs` at most. */
+export type CallbackSettings = Pick<
+  CallSettings,
+  "concurrency" | "attempts" | "firstDelayMs" | "maxDelayMs"
+>;
+
 export type QueueSettings = {
   readonly pipeline: CallSettings;
   readonly invocations: CallSettings;
-  /** Calls one owner may have waiting; more are answered 429. */
+  readonly callbacks: CallbackSettings;
+  /** Calls one owner may have waiting, and callbacks; more are answered 429. */
   readonly ownerPendingCalls: number;
-  /** Bodies one owner may have waiting, in bytes; more are answered 429. */
+  /** Bodies one owner may have waiting, in bytes; more are answered 429. The same again for callbacks, whose bodies are left out then. */
   readonly ownerPendingBytes: number;
   /** How long an accepted call may wait for the store before the caller gets 503. */
   readonly publishTimeoutMs: number;
@@ -62,6 +69,12 @@ export function readQueueSettings(env: Env): {
       maxDelayMs: read.milliseconds("max_retry_wait", "120s"),
       timeoutMs: read.milliseconds("async_timeout", "15m"),
       bodyLimitBytes: read.integer("async_max_body", 1024 * 1024, positive),
+    },
+    callbacks: {
+      concurrency: read.integer("async_callback_concurrency", 16, positive),
+      attempts: read.integer("async_callback_attempts", 10, positive),
+      firstDelayMs: read.milliseconds("async_callback_min_wait", "1s"),
+      maxDelayMs: read.milliseconds("async_callback_max_wait", "10m"),
     },
     ownerPendingCalls: read.integer("async_owner_calls", 10_000, positive),
     ownerPendingBytes: read.integer("async_owner_bytes", 256 * 1024 * 1024, positive),

@@ -1,13 +1,13 @@
+import type { Processor } from "bullmq";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Backend, JobQueue, JobWorker } from "./backends/backend.ts";
 import type { Backlog } from "./backlog.ts";
-import type { Callbacks } from "./callback.ts";
 import { decideWait } from "./decide-outcome.ts";
-import type { Invoker } from "./invoke.ts";
-import { createProcessor, RetryLater } from "./process-call.ts";
+import { RetryLater } from "./put-back.ts";
 import type { QueueSettings } from "./settings.ts";
-import type { QueueName } from "./stored-call.ts";
+import type { LaneName, Settled } from "./stored-call.ts";
+import { createSeldomWarning } from "./warn-seldom.ts";
 
 /** Ended calls kept of each queue. */
 const DONE_LIMIT = 10_000;
@@ -22,32 +22,23 @@ const NEVER = 1_000_000_000;
 const ANY_TOKEN = "0";
 
 export type WorkerTools = {
-  readonly name: QueueName;
+  readonly name: LaneName;
   readonly backend: Backend;
   readonly jobs: JobQueue;
   readonly backlog: Backlog;
   readonly settings: QueueSettings;
-  readonly invoker: Invoker;
-  readonly callbacks: Callbacks;
+  readonly processor: Processor<unknown, Settled>;
   readonly log: Log;
 };
 
-/** Begin to run the calls of one queue, those first that a killed process was making. */
+/** Begin to run the jobs of one queue, those first that a killed process was running. */
 export async function startWorker(tools: WorkerTools): Promise<JobWorker> {
-  const { name, backend, jobs, backlog, settings } = tools;
+  const { name, backend, jobs, backlog, settings, processor } = tools;
   const log = tools.log.with({ queue: name });
   if (backend.exclusive) await putBackLost(jobs, log);
-  const processCall = createProcessor({
-    queue: name,
-    settings: settings[name],
-    callbackBodyLimitBytes: settings.callbackBodyLimitBytes,
-    invoker: tools.invoker,
-    callbacks: tools.callbacks,
-    began: backlog.turns.begin,
-    log,
-  });
-  const worker = backend.openWorker(name, processCall, workerOptions(name, backend, settings));
-  worker.on("error", (error) => log.warn("queue-worker-failed", { error: describe(error) }));
+  const worker = backend.openWorker(name, processor, workerOptions(name, backend, settings));
+  const warn = createSeldomWarning(log, "queue-worker-failed");
+  worker.on("error", (error) => warn(describe(error)));
   worker.on("stalled", (job) => log.warn("call-lost", { job, next: "it runs again" }));
   worker.on("drained", backlog.turns.reset);
   worker.on("completed", backlog.ended);
@@ -63,7 +54,7 @@ async function putBackLost(jobs: JobQueue, log: Log): Promise<void> {
   }
 }
 
-function workerOptions(name: QueueName, { exclusive }: Backend, settings: QueueSettings) {
+function workerOptions(name: LaneName, { exclusive }: Backend, settings: QueueSettings) {
   return {
     concurrency: settings[name].concurrency,
     lockDuration: exclusive ? OWN_LOCK_MS : settings.lockMs,
@@ -71,11 +62,13 @@ function workerOptions(name: QueueName, { exclusive }: Backend, settings: QueueS
     // A worker that dies is not the call's fault: it never counts against the call.
     maxStalledCount: NEVER,
     runRetryDelay: STORE_RETRY_MS,
-    removeOnComplete: { age: settings.keepDoneMs / 1_000, count: DONE_LIMIT },
+    // Nobody asks for a callback that was told.
+    removeOnComplete:
+      name === "callbacks" ? { count: 0 } : { age: settings.keepDoneMs / 1_000, count: DONE_LIMIT },
     removeOnFail: { age: settings.keepDeadMs / 1_000, count: DEAD_LIMIT },
     settings: {
       backoffStrategy: (attemptsMade: number, _type?: string, error?: Error) =>
-        decideWait(attemptsMade, error instanceof RetryLater ? error.waitMs : 0, settings[name]),
+        error instanceof RetryLater ? error.waitMs : decideWait(attemptsMade, 0, settings[name]),
     },
   };
 }

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { SYSTEM_NAMESPACE } from "#sdk/names.ts";
+import { retryPolicy } from "./retry-policy.ts";
 
 /** The two queues: the platform's own functions, and everybody else's. */
-export const QUEUE_NAMES = ["pipeline", "invocations"] as const;
-export type QueueName = (typeof QUEUE_NAMES)[number];
+export type QueueName = "pipeline" | "invocations";
+/** Everything that has a queue in the store: calls, and what is told when they have ended. */
+export const LANE_NAMES = ["pipeline", "invocations", "callbacks"] as const;
+export type LaneName = (typeof LANE_NAMES)[number];
 
 /** How a call ended for good; the body is forgotten once this is stored. */
 export type Settled = {
@@ -33,6 +36,8 @@ const storedCall = z.object({
   /** Unix milliseconds. */
   acceptedAt: z.number(),
   callbackUrl: z.string().optional(),
+  /** What the function's annotations ask for; the platform's values hold without it. */
+  retry: retryPolicy.optional(),
   settled: z.object({ status: z.number(), durationMs: z.number() }).optional(),
 });
 /** One accepted asynchronous call, as a job stores it. */

@@ -9,7 +9,12 @@ import { createLog } from "#sdk/log.ts";
 import { start, stop } from "#sdk/serve.ts";
 import type { Backend } from "./backends/backend.ts";
 import { openQueue, type QueueTools } from "./queue.ts";
-import { type CallSettings, defaultQueueSettings, type QueueSettings } from "./settings.ts";
+import {
+  type CallbackSettings,
+  type CallSettings,
+  defaultQueueSettings,
+  type QueueSettings,
+} from "./settings.ts";
 import type { CallState, CallStatus } from "./status.ts";
 
 export const payloadKey = { id: "k1", secret: "a secret that only tests know" };
@@ -33,6 +38,7 @@ export type SetUpOptions = {
   readonly limits?: Partial<QueueSettings>;
   readonly pipeline?: Partial<CallSettings>;
   readonly invocations?: Partial<CallSettings>;
+  readonly callbacks?: Partial<CallbackSettings>;
   /** Whether workers run at once; true unless told. */
   readonly started?: boolean;
 } & Partial<QueueTools>;
@@ -42,7 +48,15 @@ const ok: Respond = (_call, response) => void response.end("ok");
 
 /** A queue between a test and a recording gateway on a Unix socket. */
 export async function setUp(t: ExecutionContext, options: SetUpOptions = {}) {
-  const { openBackend, respond = ok, limits, pipeline, invocations, started = true } = options;
+  const {
+    openBackend,
+    respond = ok,
+    limits,
+    pipeline,
+    invocations,
+    callbacks,
+    started = true,
+  } = options;
   const folder = await mkdtemp(join(tmpdir(), "queue-"));
   const { server, calls } = record(t, respond);
   const gatewayUrl = await start(server, { socketPath: join(folder, "gateway.sock") });
@@ -58,10 +72,11 @@ export async function setUp(t: ExecutionContext, options: SetUpOptions = {}) {
       ...limits,
       pipeline: { ...defaultQueueSettings.pipeline, ...fast, ...pipeline },
       invocations: { ...defaultQueueSettings.invocations, ...fast, ...invocations },
+      callbacks: { ...defaultQueueSettings.callbacks, ...fast, ...callbacks },
     },
     log,
     ...(openBackend === undefined ? {} : { backend: await openBackend() }),
-    ...(options.exists === undefined ? {} : { exists: options.exists }),
+    ...(options.find === undefined ? {} : { find: options.find }),
   });
   if (started) await queue.start();
   const answer = answerRequests(queue.handler, log);
@@ -91,7 +106,7 @@ export async function setUp(t: ExecutionContext, options: SetUpOptions = {}) {
     return (await (await ask("GET", `/async-status/${callId}`)).json()) as CallStatus;
   }
 
-  async function until(seen: () => boolean | Promise<boolean>, deadlineMs = 10_000): Promise<void> {
+  async function until(seen: () => boolean | Promise<boolean>, deadlineMs = 60_000): Promise<void> {
     const deadline = Date.now() + deadlineMs;
     while (!(await seen())) {
       if (Date.now() > deadline)

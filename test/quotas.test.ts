@@ -71,3 +71,44 @@ test("above the disk's ceiling a push is refused with sizes and setting, and wha
   const answer = await fetch(new URL("function/alice-cart", full.url));
   t.is(await answer.text(), "one");
 });
+
+test("asynchronous calls of all of an owner's functions have one limit, and each body has its own", async (t) => {
+  const platform = await startPlatform({
+    env: { queue_backend: "embedded", async_owner_calls: "1", async_max_body: "10" },
+  });
+  t.teardown(async () => {
+    await platform.stop();
+    await removeData(platform.dataFolder);
+  });
+  const { url } = JSON.parse(await platform.ofc("token", "alice", "--json")) as { url: string };
+  const shop = await makeRepository();
+  t.teardown(() => removeRepository(shop));
+  const busy = 'module.exports = async (event, context) => context.status(503).succeed("");\n';
+  await shop.commit({
+    "stack.yml": stackOf({ cart: { lang: "node24" }, tea: { lang: "node24" } }),
+    "cart/handler.js": busy,
+    "tea/handler.js": busy,
+  });
+  const pushed = await shop.push(`${url}/shop.git`);
+  t.regex(pushed.output, /live in /, pushed.output);
+  const call = async (service: string, body: string) => {
+    const path = `async-function/${service}`;
+    const answer = await fetch(new URL(path, platform.url), { method: "POST", body });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  const tooLong = await call("alice-cart", "x".repeat(11));
+  const first = await call("alice-cart", "x");
+  const second = await call("alice-tea", "x");
+  const unknown = await call("alice-none", "x");
+
+  t.is(tooLong.status, 413);
+  t.regex(tooLong.text, /larger than the 10 bytes .*async_max_body/);
+  t.is(first.status, 202);
+  t.is(second.status, 429);
+  t.regex(
+    second.text,
+    /1 calls of slug:alice are waiting, and at most 1 may \(async_owner_calls\)/,
+  );
+  t.is(unknown.status, 404);
+});

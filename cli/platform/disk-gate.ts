@@ -31,7 +31,7 @@ export function decideExcess({ usedBytes, freeBytes }: DiskUse, settings: DiskSe
 }
 
 /** Why nothing more can be stored for owners, or `undefined`. */
-export function refuseMore(use: DiskUse, settings: DiskSettings): string | undefined {
+function refuseMore(use: DiskUse, settings: DiskSettings): string | undefined {
   if (decideExcess(use, settings) === 0) return undefined;
   const next = (change: string) =>
     `remove functions, or ask the operator to ${change} it or to give the disk more room`;

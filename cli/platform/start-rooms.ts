@@ -5,6 +5,7 @@ import { readBuilderSettings } from "../../builder/settings.ts";
 import type { Forge } from "../../forge/forge.ts";
 import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
+import type { FindFunction } from "../../queue/handler.ts";
 import { openQueue, type Queue } from "../../queue/queue.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
 import {
@@ -46,12 +47,13 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   const garbage = Promise.withResolvers<Garbage>();
   const makeRoom = async () => void (await (await garbage.promise).collectArtifacts());
   const gate = createDiskGate(readDiskSettings(base.settings.env));
+  const enginePart = startEngine(base);
   const opened = await Promise.allSettled([
-    startEngine(base),
+    enginePart,
     startBuilder(base),
     startFunctions(base, apps, { makeRoom, refuseMore: gate.refusal }),
     startGatewayStop(base),
-    startQueue(base),
+    startQueue(base, async (name) => (await enginePart).opened.engine.status(name)),
     startForge(base, gate),
   ]);
   for (const one of opened) if (one.status === "fulfilled") onStop(one.value.stop);
@@ -158,7 +160,7 @@ async function startGatewayStop({ gatewayChild, settings }: Foundation): Promise
   return { opened: undefined, stop: () => gatewayChild.close(settings.drainMs) };
 }
 
-async function startQueue(base: Foundation): Promise<Opened<Queue>> {
+async function startQueue(base: Foundation, find: FindFunction): Promise<Opened<Queue>> {
   const { part, data, secrets, settings, sockets, url, log } = base;
   const opened = await part(
     "queue",
@@ -171,6 +173,7 @@ async function startQueue(base: Foundation): Promise<Opened<Queue>> {
         gatewayUrl: url,
         payloadKey: secrets.payloadKey,
         settings: readQueueSettings(settings.env).settings,
+        find,
         log,
       }),
     describeQueue,

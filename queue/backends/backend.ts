@@ -1,5 +1,5 @@
 import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
-import type { QueueName, Settled } from "../stored-call.ts";
+import type { LaneName, Settled } from "../stored-call.ts";
 
 export type BackendKind = "redis" | "private-redis" | "embedded";
 
@@ -28,9 +28,9 @@ export type Backend = {
   readonly why: string;
   /** Nobody else works on this store: whatever is active when it is opened was a lost worker's. */
   readonly exclusive: boolean;
-  openQueue(name: QueueName): JobQueue;
+  openQueue(name: LaneName): JobQueue;
   openWorker(
-    name: QueueName,
+    name: LaneName,
     processor: Processor<unknown, Settled>,
     options: Omit<WorkerOptions, "connection">,
   ): JobWorker;
