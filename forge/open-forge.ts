@@ -11,6 +11,7 @@ import { findGit } from "./git/git.ts";
 import { gitConfig } from "./git/git-config.ts";
 import { writeHooks } from "./git/hook.ts";
 import { removeStaleLocks } from "./git/remove-stale-locks.ts";
+import { whyNotWritable } from "./git/why-not-writable.ts";
 import { createLinks } from "./links.ts";
 import { createAnnouncer } from "./push/announce.ts";
 import { createPayloadBuilder } from "./push/build-payload.ts";
@@ -67,6 +68,7 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
     ...shared,
     ...transfers,
     sizeOf: ({ id }) => caretaker.sizeOf(id),
+    refusePush: () => tools.refusePush?.() ?? whyNotWritable(folders.git),
   });
   /** A crash may have come between the record of a repository and its folder, or a ref and its webhook. */
   const repair = async (repository: Repository) => {
@@ -116,7 +118,7 @@ async function makeFolders(dataFolder: string) {
   await mkdir(hooks, { recursive: true, mode: 0o700 });
   await writeHooks(hooks);
   await removeUnfinished(repositories);
-  return { repositories, hooks, database: join(git, "forge.db") };
+  return { git, repositories, hooks, database: join(git, "forge.db") };
 }
 
 function openStores(database: Database, now: () => number) {

@@ -20,7 +20,7 @@ export type GitHandlerTools = {
   /** Bytes on disk. */
   readonly sizeOf: (repository: Repository) => Promise<number>;
   /** Why no owner may push now, or `undefined`. */
-  readonly refusePush?: (() => string | undefined) | undefined;
+  readonly refusePush: () => string | undefined;
 };
 
 /** Git over HTTP: who asks, may they, and only then git. */
@@ -82,7 +82,7 @@ export function createGitHandler(tools: GitHandlerTools): Handler {
     // Git never compresses a push; what it unpacks to could not be limited here.
     if (request.headers.has("content-encoding"))
       return refuse(415, "A push is not to be compressed; use git itself.");
-    const full = path.action === "info/refs" ? tools.refusePush?.() : undefined;
+    const full = path.action === "info/refs" ? tools.refusePush() : undefined;
     if (full !== undefined) return refuse(507, `${full}.`);
     const { user } = caller;
     const known = repositories.find(user, path.name);

@@ -14,6 +14,8 @@ export type Pushed = {
   readonly answers: Readonly<Record<string, string>>;
   /** Whether Git said that the branch is there. */
   accepted: boolean;
+  /** What git printed for the pusher. */
+  said: string;
   /** The end that the platform told the pusher, if it did. */
   told: string | undefined;
 };
@@ -64,6 +66,7 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
       const pushed = await inTurn(() => commit(kind));
       const { ok, output } = await tree.push(url, `${pushed.sha}:refs/heads/main`);
       pushed.accepted = ok;
+      pushed.said = output;
       // GitHub tells a pusher nothing of what others make of the push.
       if (scm === "forge") pushed.told = readEnd(output);
       return pushed;
@@ -95,6 +98,7 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
       kind,
       answers,
       accepted: false,
+      said: "",
       told: undefined,
     };
     pushes.push(pushed);
