@@ -160,12 +160,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "copy what cannot be made again into one file, also while the platform runs",
     more: "A tar compressed with zstd; it holds secrets and is readable by you alone. An existing file is never replaced.",
     options: [json],
-    examples: [["backup ofc-monday.tar.zst", "docs/operate.md says what is in it"]],
+    examples: [
+      ["backup ofc-monday.tar.zst", "docs/operate.md says what is in it"],
+      ["backup /backups/ofc.tar.zst --data /var/lib/ofc/data", "of another data folder"],
+    ],
     load: async () => (await import("./commands/backup.ts")).backup,
   },
   {
     usage: "restore <file>",
     summary: "make the data folder from a backup; it must be empty or absent",
+    more: "Every entry is compared with the manifest before anything is in place; a backup of a newer release is refused.",
     options: [json],
     examples: [["restore ofc-monday.tar.zst --data ~/cloud", "then: ./ofc up --data ~/cloud"]],
     load: async () => (await import("./commands/backup.ts")).restore,

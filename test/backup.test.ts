@@ -32,6 +32,7 @@ for (const backend of BACKENDS) {
     t.regex(pushed.output, /live in /, pushed.output);
     const statuses = await statusesOf(before, token, sha);
     const callId = await acceptCall(before, "alice-later");
+    t.is(await createSecret(before, "alice-key", "only alice knows"), 202);
 
     const file = join(folder, "backup.tar.zst");
     const report = JSON.parse(await before.ofc("backup", file, "--json")) as { running: boolean };
@@ -45,11 +46,66 @@ for (const backend of BACKENDS) {
     t.is(await call(after, "alice-cart"), "one");
     t.deepEqual(await statusesOf(after, token, sha), statuses);
     t.deepEqual(await secretsOf(after), await secretsOf(before));
+    t.true(Object.values(await secretsOf(after)).includes("only alice knows"));
     await repository.commit(shop("two", 200));
     const again = await repository.push(pushUrl(after, token));
     t.regex(again.output, /live in /, again.output);
     t.is(await call(after, "alice-cart"), "two");
     await until(async () => (await callState(after, callId)) === "done");
+  });
+}
+
+for (const backend of BACKENDS) {
+  test(`${backend}: a backup that is taken while pushes and calls go on fits together`, async (t) => {
+    if (backend === "redis" && !hasRedis()) {
+      t.log("skipped: redis-server is not on the PATH");
+      t.pass();
+      return;
+    }
+    const { folder, start } = await setUp(t, backend);
+    const before = await start(join(folder, "here"));
+    const { token } = await tokenOf(before);
+    const repository = await makeRepository();
+    t.teardown(() => removeRepository(repository));
+    await repository.commit(shop("0", 503));
+    await repository.push(pushUrl(before, token));
+    const accepted = [await acceptCall(before, "alice-later")];
+    let isTaken = false;
+    const pushing = (async () => {
+      for (let number = 1; !isTaken; number += 1) {
+        await repository.commit({ "cart/handler.js": answering(String(number)) });
+        await repository.push(pushUrl(before, token));
+      }
+    })();
+    const calling = (async () => {
+      while (!isTaken) await acceptCall(before, "alice-later");
+    })();
+    while (Number(await call(before, "alice-cart")) < 1)
+      accepted.push(await acceptCall(before, "alice-later"));
+
+    const file = join(folder, "backup.tar.zst");
+    await before.ofc("backup", file);
+    isTaken = true;
+    await Promise.all([pushing, calling]);
+    await before.kill();
+    await before.ofc("restore", file, "--data", join(folder, "there"));
+    const after = await start(join(folder, "there"));
+
+    const newest = await until(() => settledBuild(after), 60_000);
+    t.is(newest.state, "live");
+    // Taken for the branch's head at the source, so nothing newer is to come.
+    await until(async () => Number(await call(after, "alice-cart")) >= 1, 60_000);
+    const states = await Promise.all(accepted.map((callId) => callState(after, callId)));
+    t.deepEqual(
+      states.filter((state) => !["waiting", "active", "failed"].includes(state)),
+      [],
+    );
+    await repository.commit(shop("last", 200));
+    const again = await repository.push(pushUrl(after, token));
+    t.regex(again.output, /live in /, again.output);
+    t.is(await call(after, "alice-cart"), "last");
+    for (const callId of accepted)
+      await until(async () => (await callState(after, callId)) === "done", 60_000);
   });
 }
 
@@ -86,10 +142,14 @@ test("a folder that holds something, and one that a platform runs on, take no re
   await platform.stop();
   const filled = await t.throwsAsync(platform.ofc("restore", file));
   const repeated = await t.throwsAsync(platform.ofc("backup", file));
+  const piped = await t.throwsAsync(platform.ofc("backup", "-"));
+  const nowhere = await t.throwsAsync(platform.ofc("backup", join(folder, "none/backup")));
 
   t.regex(running?.message ?? "", /Another platform runs on/);
   t.regex(filled?.message ?? "", /is not empty \(artifacts/);
   t.regex(repeated?.message ?? "", /backup\.tar\.zst is there already/);
+  t.regex(piped?.message ?? "", /"-" is not a file/);
+  t.regex(nowhere?.message ?? "", /The folder of .*none\/backup cannot be written to/);
 });
 
 async function setUp(t: ExecutionContext, backend: (typeof BACKENDS)[number]) {
@@ -132,6 +192,15 @@ function shop(text: string, status: number): Files {
   };
 }
 
+type ListedBuild = { readonly state: string };
+
+/** The owner's newest build, once none is under way. */
+async function settledBuild(platform: RunningPlatform): Promise<ListedBuild | undefined> {
+  const builds = JSON.parse(await platform.ofc("builds", "alice", "--json")) as ListedBuild[];
+  const ended = ["live", "failed", "superseded", "cancelled", "skipped"];
+  return builds.every(({ state }) => ended.includes(state)) ? builds[0] : undefined;
+}
+
 async function tokenOf(platform: RunningPlatform): Promise<{ readonly token: string }> {
   return JSON.parse(await platform.ofc("token", "alice", "--json")) as { token: string };
 }
@@ -171,11 +240,28 @@ async function statusesOf(platform: RunningPlatform, token: string, sha: string)
   });
 }
 
+async function createSecret(platform: RunningPlatform, name: string, value: string) {
+  const folder = join(platform.dataFolder, "secrets");
+  const [user, password] = await Promise.all(
+    ["user", "password"].map((part) => readFile(join(folder, `basic-auth-${part}`), "utf8")),
+  );
+  const credentials = Buffer.from(`${user?.trim()}:${password?.trim()}`).toString("base64");
+  const response = await fetch(new URL("system/secrets", platform.url), {
+    method: "POST",
+    headers: { authorization: `Basic ${credentials}` },
+    body: JSON.stringify({ name, value }),
+  });
+  return response.status;
+}
+
+/** The platform's and the functions', by path. */
 async function secretsOf({ dataFolder }: RunningPlatform): Promise<Record<string, string>> {
-  const folder = join(dataFolder, "secrets");
-  const names = (await readdir(folder)).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
-  return Object.fromEntries(names.map((name, index) => [name, texts[index] ?? ""]));
+  const secrets: Record<string, string> = {};
+  for (const folder of ["secrets", "engine/secrets"]) {
+    for (const name of await readdir(join(dataFolder, folder)))
+      secrets[`${folder}/${name}`] = await readFile(join(dataFolder, folder, name), "utf8");
+  }
+  return secrets;
 }
 
 function hasRedis(): boolean {

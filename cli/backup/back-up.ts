@@ -40,9 +40,20 @@ export async function backUp({ dataFolder, file, say }: BackupOptions): Promise<
   await refuseExisting(file);
   const header = await readHeader(dataFolder);
   const lock = tryLock(dataFolder);
-  // Beside the file, because there is room.
-  const staging = await mkdtemp(join(dirname(file), ".ofc-backup-"));
   const running = lock === undefined;
+  try {
+    return await writeBackup({ dataFolder, file, say }, header, running);
+  } finally {
+    lock?.();
+  }
+}
+
+async function writeBackup(
+  { dataFolder, file, say }: BackupOptions,
+  header: BackupHeader,
+  running: boolean,
+): Promise<BackupReport> {
+  const staging = await makeStaging(file);
   try {
     const entries = await writeArchive(file, header, (archive) =>
       addEverything(archive, { dataFolder, staging, running, step: createStep(say) }),
@@ -58,8 +69,15 @@ export async function backUp({ dataFolder, file, say }: BackupOptions): Promise<
     };
   } finally {
     await rm(staging, { recursive: true, force: true });
-    lock?.();
   }
+}
+
+/** Beside the file, because there is room. */
+async function makeStaging(file: string): Promise<string> {
+  return mkdtemp(join(dirname(file), ".ofc-backup-")).catch((cause: unknown) => {
+    const next = "make it, or name another file";
+    throw new Error(`The folder of ${file} cannot be written to; ${next}`, { cause });
+  });
 }
 
 async function refuseExisting(file: string): Promise<void> {
