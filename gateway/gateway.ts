@@ -1,9 +1,9 @@
-import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe } from "#sdk/errors.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
+import { start } from "#sdk/listen.ts";
 import type { Log } from "#sdk/log.ts";
-import { start } from "#sdk/serve.ts";
 import { answerText } from "./answer.ts";
 import { createBasicAuth } from "./basic-auth.ts";
 import { createCall } from "./call.ts";
@@ -16,6 +16,9 @@ import { createVerifyInternal } from "./internal-call.ts";
 import { readTarget } from "./read-target.ts";
 import { closeRooms, openRooms } from "./rooms.ts";
 import { watchEndpoints } from "./watch-endpoints.ts";
+
+// An import would read every export of node:http, and so load the WebSocket client behind one of them: 6 MB.
+const http = process.getBuiltinModule("node:http");
 
 const NO_CONNECT =
   "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -61,7 +64,7 @@ export function createGateway(tools: GatewayTools): Gateway {
     log,
   });
   const tunnels = new Set<Socket>();
-  const server = createServer(
+  const server = http.createServer(
     {
       headersTimeout: config.readTimeoutMs,
       // Bodies have a limit of their own on silence, not on length (request-body.ts).
@@ -98,7 +101,7 @@ export function createGateway(tools: GatewayTools): Gateway {
     // Node's own listener leaves with the parser; `close` follows and ends whatever the socket was for.
     socket.on("error", () => socket.destroy());
     socket.once("close", () => tunnels.delete(socket));
-    const response = new ServerResponse(request);
+    const response = new http.ServerResponse(request);
     response.shouldKeepAlive = false;
     try {
       response.assignSocket(socket);

@@ -15,9 +15,9 @@ export function createVerifyInternal(keys: readonly PayloadKey[]): VerifyInterna
 }
 
 function toSignedCall({ request, path }: Call): SignedCall {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (typeof value === "string") headers.set(name, value);
-  }
-  return { method: request.method ?? "", path, headers };
+  const get = (name: string): string | null => {
+    const value = request.headers[name];
+    return typeof value === "string" ? value : null;
+  };
+  return { method: request.method ?? "", path, headers: { get } };
 }

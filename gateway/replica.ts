@@ -1,6 +1,6 @@
-import { Pool } from "undici";
 import type { Endpoint } from "#provider/provider.ts";
 import { parseAddress } from "./address.ts";
+import { Pool } from "./pool.ts";
 
 /** How long a replica that refused a connection is asked last. */
 const SUSPECT_MS = 1_000;

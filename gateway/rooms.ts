@@ -1,6 +1,6 @@
-import { Pool } from "undici";
 import type { Address } from "./address.ts";
 import { type Config, ROOMS, type RoomName } from "./config.ts";
+import { Pool } from "./pool.ts";
 
 /** A neighbour behind the gateway and the connections to it. */
 export type Room = { readonly name: RoomName; readonly pool: Pool };

@@ -1,20 +1,17 @@
-import { z } from "zod";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
+import { tryJson } from "#sdk/try-json.ts";
 import { answerJson, answerText } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
+import { isObject } from "./is-object.ts";
+import { ask } from "./pool.ts";
 import type { Room } from "./rooms.ts";
 
 /** Sizes a list of functions may reach before it is refused rather than kept in memory. */
 const LIST_LIMIT_BYTES = 64 * 1_024 ** 2;
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
-
-const functionList = z.array(
-  z.looseObject({ name: z.string(), namespace: z.string().default(FUNCTION_NAMESPACE) }),
-);
-const providerInfo = z.looseObject({});
 
 export type SystemTools = {
   readonly provider: Room;
@@ -27,17 +24,17 @@ export type SystemTools = {
 
 /** GET `/system/functions`: the provider's list with this gateway's invocation counts. */
 export async function listFunctions(call: Call, tools: SystemTools): Promise<void> {
-  const answer = await ask(tools, call.path).catch((error: unknown) => unreachable(error, tools));
+  const answer = await read(tools, call.path).catch((error: unknown) => unreachable(error, tools));
   if (answer.status !== 200) {
     answerText(call.response, answer.status, answer.text);
     return;
   }
-  const list = functionList.safeParse(parseJson(answer.text));
-  if (!list.success) {
+  const list = parseFunctions(tryJson(answer.text));
+  if (list === undefined) {
     answerText(call.response, 500, "Unable to parse list of functions from provider\n");
     return;
   }
-  const counted = list.data.map((one) => ({
+  const counted = list.map((one) => ({
     ...one,
     invocationCount: tools.table.find(`${one.name}.${one.namespace}`)?.counters.total() ?? 0,
   }));
@@ -46,12 +43,12 @@ export async function listFunctions(call: Call, tools: SystemTools): Promise<voi
 
 /** GET `/system/info`: always 200, `provider` null when it cannot be asked (section 12). */
 export async function tellInfo(call: Call, tools: SystemTools): Promise<void> {
-  const answer = await ask(tools, "/system/info").catch((error: unknown) =>
+  const answer = await read(tools, "/system/info").catch((error: unknown) =>
     unreachable(error, tools),
   );
-  const provider = providerInfo.safeParse(parseJson(answer.text));
+  const provider = tryJson(answer.text);
   answerJson(call.response, 200, {
-    provider: answer.status === 200 && provider.success ? provider.data : null,
+    provider: answer.status === 200 && isObject(provider) ? provider : null,
     version: { commit_message: "See GitHub for latest changes", ...tools.version },
     arch: ARCHITECTURES[process.arch] ?? process.arch,
   });
@@ -59,8 +56,8 @@ export async function tellInfo(call: Call, tools: SystemTools): Promise<void> {
 
 type Answer = { readonly status: number; readonly text: string };
 
-async function ask({ provider, authorization }: SystemTools, path: string): Promise<Answer> {
-  const { statusCode, body } = await provider.pool.request({
+async function read({ provider, authorization }: SystemTools, path: string): Promise<Answer> {
+  const { statusCode, body } = await ask(provider.pool, {
     method: "GET",
     path,
     headers: { authorization },
@@ -84,12 +81,21 @@ function unreachable(error: unknown, { log }: SystemTools): Answer {
   return { status: 502, text: "The provider cannot be reached; try again in a moment.\n" };
 }
 
-/** `undefined` when it is not JSON; the schemas refuse that. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A provider that answers something else is told by the caller.
-    return undefined;
-  }
+/** A function as the provider lists it, with whatever else it says. */
+type Listed = Readonly<Record<string, unknown>> & {
+  readonly name: string;
+  readonly namespace: string;
+};
+
+/** `undefined` when it is not a list of functions. */
+function parseFunctions(value: unknown): readonly Listed[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const listed = value.flatMap((one: unknown) => {
+    if (!isObject(one)) return [];
+    const { name, namespace = FUNCTION_NAMESPACE } = one;
+    return typeof name === "string" && typeof namespace === "string"
+      ? [{ ...one, name, namespace }]
+      : [];
+  });
+  return listed.length === value.length ? listed : undefined;
 }

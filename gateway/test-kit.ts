@@ -14,9 +14,9 @@ import type { ExecutionContext } from "ava";
 import type { FunctionEndpoints } from "#provider/provider.ts";
 import type { Env } from "#sdk/env.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
+import { start, stop } from "#sdk/listen.ts";
 import { createLog } from "#sdk/log.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
-import { start, stop } from "#sdk/serve.ts";
 import { type RoomName, readConfig } from "./config.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 

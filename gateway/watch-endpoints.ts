@@ -3,6 +3,7 @@ import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { EndpointTable, KnownEndpoints } from "./endpoint-table.ts";
 import { parseEndpointLine } from "./parse-endpoints.ts";
+import { ask } from "./pool.ts";
 import { readLines } from "./read-lines.ts";
 import type { Room } from "./rooms.ts";
 
@@ -70,7 +71,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
   }
 
   async function readStream(): Promise<void> {
-    const { statusCode, body } = await provider.pool.request({
+    const { statusCode, body } = await ask(provider.pool, {
       method: "GET",
       path: "/endpoints",
       headers,
@@ -118,7 +119,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
   }
 
   async function exists({ name, namespace }: KnownEndpoints): Promise<boolean> {
-    const { statusCode, body } = await provider.pool.request({
+    const { statusCode, body } = await ask(provider.pool, {
       method: "GET",
       path: `/system/function/${encodeURIComponent(name)}?namespace=${encodeURIComponent(namespace)}`,
       headers,

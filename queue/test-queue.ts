@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ExecutionContext } from "ava";
 import { answerRequests } from "#sdk/answer.ts";
+import { start, stop } from "#sdk/listen.ts";
 import { createLog } from "#sdk/log.ts";
-import { start, stop } from "#sdk/serve.ts";
 import type { Backend } from "./backends/backend.ts";
 import { openQueue, type QueueTools } from "./queue.ts";
 import {

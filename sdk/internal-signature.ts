@@ -13,7 +13,8 @@ export type SignedCall = {
   readonly method: string;
   /** The delivered path with its query: `/function/git-tar`. */
   readonly path: string;
-  readonly headers: Headers;
+  /** Asked for in lower case. */
+  readonly headers: Pick<Headers, "get">;
 };
 
 /** `sha256:<hex>` of a body, the usual `X-Content-Key`; a streamed body names its build key instead. */

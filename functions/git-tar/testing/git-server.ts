@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { start, stop } from "#sdk/serve.ts";
+import { start, stop } from "#sdk/listen.ts";
 
 const run = promisify(execFile);
 
