@@ -24,7 +24,7 @@ export function createEntryRules(limits: EntryLimits): (header: TarHeader) => Pl
 
   return (header) => {
     const name = header.name;
-    const size = header.size ?? 0;
+    const size = sizeOf(header);
     bytes += size;
     if (++entries > limits.maxEntries)
       throw refuse(name, `is one entry too many; at most ${limits.maxEntries} fit`);
@@ -59,6 +59,12 @@ export function createEntryRules(limits: EntryLimits): (header: TarHeader) => Pl
       throw refuse(name, "appears twice");
     placed.set(path, entry.kind);
   }
+}
+
+/** tar-stream gives null for a size it cannot read, and then waits for ever for the entry's end. */
+function sizeOf({ name, size }: TarHeader): number {
+  if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return size;
+  throw refuse(name, "has a size that is no number");
 }
 
 /** Path segments without `.`; refuses names that could mean another place or fool a reader. */

@@ -183,6 +183,21 @@ test("a size that lies about gigabytes is refused before they come", async (t) =
   t.regex((await t.throwsAsync(unpacking))?.message ?? "", /over 300000 bytes/);
 });
 
+test("a size that is no number is refused, not waited for", async (t) => {
+  const folder = await makeFolder(t);
+  const tar = Buffer.from(await packEntries([...CONFIG, { name: "context/a", text: "x" }]));
+  const header = tar.subarray(tar.indexOf("context/a"));
+  // Neither octal nor one of the two marks of a binary number.
+  header.writeUInt8(0xac, 124);
+  writeChecksum(header);
+
+  const unpacking = unpack(folder, tar);
+
+  t.like(await t.throwsAsync(unpacking, { message: /has a size that is no number/ }), {
+    status: 422,
+  });
+});
+
 test("a tar without settings is refused", async (t) => {
   const folder = await makeFolder(t);
 
