@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import { z } from "zod";
 import { describe, errorCode } from "#sdk/errors.ts";
+import type { Settings } from "./settings.ts";
 
 /** dockerd's API; `dockerode` is loaded with the first connection. */
 export type DockerApi = {
@@ -11,7 +12,7 @@ export type DockerApi = {
   readonly info: DockerInfo;
 };
 
-export type DockerInfo = z.infer<typeof info>;
+type DockerInfo = z.infer<typeof info>;
 
 const info = z.object({
   ServerVersion: z.string(),
@@ -27,16 +28,17 @@ const DEFAULT_SOCKET = "/var/run/docker.sock";
 /** Connect and look whether functions can run there; the error says what to do when they cannot. */
 export async function connectDocker(
   dockerHost: string | undefined,
-  timeoutMs: number,
+  settings: Pick<Settings, "dockerTimeoutMs" | "ociRuntime">,
 ): Promise<DockerApi> {
   const socketPath = readSocketPath(dockerHost);
   const { default: DockerClient } = await import("dockerode");
-  const calls = new DockerClient({ socketPath, timeout: timeoutMs });
+  const calls = new DockerClient({ socketPath, timeout: settings.dockerTimeoutMs });
   const answer: unknown = await calls.info().catch((cause: unknown) => {
     throw new Error(explainFailure(socketPath, cause), { cause });
   });
   const found = info.parse(answer);
   refuseElsewhere(found);
+  refuseRuntime(found, settings.ociRuntime);
   return { calls, streams: new DockerClient({ socketPath }), info: found };
 }
 
@@ -76,6 +78,13 @@ export function refuseElsewhere({ OSType, OperatingSystem, SecurityOptions }: Do
   const what = rootless ? "Rootless Docker" : "Docker Desktop";
   throw new Error(
     `${what} keeps functions' addresses where this machine does not reach them; use Docker Engine on Linux, or --engine process.`,
+  );
+}
+
+function refuseRuntime({ Runtimes }: DockerInfo, wanted: string): void {
+  if (wanted === "" || Object.hasOwn(Runtimes, wanted)) return;
+  throw new Error(
+    `Docker has no runtime "${wanted}", only ${Object.keys(Runtimes).join(", ")}; add it under "runtimes" in /etc/docker/daemon.json and restart Docker.`,
   );
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type Docker from "dockerode";
 import type { DockerApi } from "./connect-docker.ts";
 import { dockerStatus } from "./connect-docker.ts";
 
@@ -83,10 +82,4 @@ export function formatExit({ code, outOfMemory }: ContainerExit, memoryBytes: nu
   if (outOfMemory) return `ran out of its memory (${memoryBytes} bytes)`;
   if (code === 137) return "was killed by SIGKILL (code 137)";
   return `exited with code ${code}`;
-}
-
-/** Dockerd's address of a container on a network; empty while it has none. */
-export async function readAddress(docker: Docker, id: string, network: string): Promise<string> {
-  const { NetworkSettings } = await docker.getContainer(id).inspect();
-  return NetworkSettings.Networks[network]?.IPAddress ?? "";
 }

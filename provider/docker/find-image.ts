@@ -1,30 +1,28 @@
 import type Docker from "dockerode";
 import { describe, HttpError } from "#sdk/errors.ts";
-import { dockerStatus } from "./connect-docker.ts";
+import { type DockerApi, dockerStatus } from "./connect-docker.ts";
 import type { LocalImage } from "./format-container.ts";
+import { decideAuth } from "./registry-auth.ts";
+import type { Settings } from "./settings.ts";
 
-/** The image of a reference in dockerd's store; throws `missing-image` when it is not there. */
-export async function findImage(docker: Docker, reference: string): Promise<LocalImage> {
-  const found = await lookUp(docker, reference);
-  if (found !== undefined) return found;
-  throw missing(reference, "it is not in Docker's store; push again, or build it anew");
-}
+export type ImageTools = {
+  readonly docker: DockerApi;
+  readonly settings: Pick<Settings, "pull" | "dockerTimeoutMs">;
+  /** Text of a Docker `config.json` with the registries' credentials, read anew for each pull. */
+  readRegistryAuth(): Promise<string | undefined>;
+};
 
-/** The same, pulled first when it is not there. */
-export async function pullImage(
-  docker: Docker,
-  reference: string,
-  pull: () => Promise<void>,
-): Promise<LocalImage> {
-  const found = await lookUp(docker, reference);
+/** The image of a reference in dockerd's store, pulled when allowed; throws `missing-image`. */
+export async function findImage(tools: ImageTools, reference: string): Promise<LocalImage> {
+  const found = await lookUp(tools.docker.calls, reference);
   if (found !== undefined) return found;
-  await pull().catch((cause: unknown) => {
-    throw missing(
-      reference,
-      `it is not in Docker's store and cannot be pulled (${describe(cause)})`,
-    );
+  if (tools.settings.pull === "never") throw missing(reference, "it is not in Docker's store");
+  await pull(tools, reference).catch((cause: unknown) => {
+    throw missing(reference, `it cannot be pulled (${describe(cause)})`, cause);
   });
-  return findImage(docker, reference);
+  const pulled = await lookUp(tools.docker.calls, reference);
+  if (pulled !== undefined) return pulled;
+  throw missing(reference, "its registry has another under that digest");
 }
 
 /**
@@ -55,6 +53,23 @@ async function inspect(docker: Docker, name: string): Promise<LocalImage | undef
   }
 }
 
-function missing(reference: string, why: string): HttpError {
-  return new HttpError(400, "missing-image", `Image "${reference}" cannot be run: ${why}.`);
+async function pull(tools: ImageTools, reference: string): Promise<void> {
+  const { streams } = tools.docker;
+  const authconfig = decideAuth(await tools.readRegistryAuth(), reference);
+  const progress = await streams.pull(reference, {
+    abortSignal: AbortSignal.timeout(10 * tools.settings.dockerTimeoutMs),
+    ...(authconfig === undefined ? {} : { authconfig }),
+  });
+  await new Promise<void>((resolve, reject) =>
+    streams.modem.followProgress(progress, (error) => (error ? reject(error) : resolve())),
+  );
+}
+
+function missing(reference: string, why: string, cause?: unknown): HttpError {
+  return new HttpError(
+    400,
+    "missing-image",
+    `Image "${reference}" cannot be run: ${why}; push again, or build it anew.`,
+    cause === undefined ? {} : { cause },
+  );
 }

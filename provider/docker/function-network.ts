@@ -4,14 +4,7 @@ import { createTurns } from "../turns.ts";
 import { gatewayOf } from "./addresses.ts";
 import { dockerStatus } from "./connect-docker.ts";
 import type { PlatformRecordStore } from "./platform-record.ts";
-
-export type NetworkOptions = {
-  readonly platform: string;
-  /** Empty to let Docker choose a free range once. */
-  readonly subnet: string;
-  /** Nothing outside is reached. */
-  readonly internal: boolean;
-};
+import type { Settings } from "./settings.ts";
 
 /** The bridge that functions of one platform are on, none of which reaches another. */
 export type FunctionNetwork = {
@@ -29,15 +22,17 @@ export type FunctionNetwork = {
 export async function openNetwork(
   docker: Docker,
   records: PlatformRecordStore,
-  options: NetworkOptions,
+  settings: Pick<Settings, "subnet" | "egress" | "firewall">,
 ): Promise<FunctionNetwork> {
-  const name = `ofc-${options.platform}`;
   const inTurn = createTurns(1);
   const record = await records.read();
-  const subnet = options.subnet || (record.subnet ?? (await findFreeRange(docker, name)));
-  const wanted = describeNetwork(name, subnet, options.internal);
+  const name = `ofc-${record.platform}`;
+  const subnet = settings.subnet || (record.subnet ?? (await findFreeRange(docker, name)));
+  // Without rules of ours nothing but Docker's own closed network keeps functions in.
+  const isInternal = settings.egress === "none" || settings.firewall === "none";
+  const wanted = describeNetwork(name, subnet, isInternal);
   await ensure();
-  await records.write({ ...record, subnet });
+  if (record.subnet !== subnet) await records.write({ ...record, subnet });
 
   return {
     name,

@@ -1,17 +1,19 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "#sdk/log.ts";
 import { createEngine, type LocalEngine } from "../engine/create-engine.ts";
 import { openEngineFolder } from "../engine/engine-folder.ts";
-import { createRecordStore, type FunctionRecord, type Release } from "../engine/function-record.ts";
+import { createRecordStore } from "../engine/function-record.ts";
+import type { Runtime } from "../engine/runtime.ts";
 import { createSecretStore } from "../engine/secret-store.ts";
 import { createAddresses } from "./addresses.ts";
+import { adoptContainers, isOf, type OwnContainer } from "./adopt-containers.ts";
 import { connectDocker } from "./connect-docker.ts";
 import { decideLimits } from "./decide-limits.ts";
-import { findContainers, type OwnContainer } from "./find-containers.ts";
 import { findImage } from "./find-image.ts";
 import { openNetwork } from "./function-network.ts";
 import { createPlatformRecordStore } from "./platform-record.ts";
+import { protectNetwork } from "./protect-network.ts";
 import { adoptReplica, type ReplicaTools, startReplica } from "./replica.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
@@ -20,6 +22,10 @@ export type DockerEngineOptions = {
   readonly dataFolder: string;
   /** `unix:///path`, as in DOCKER_HOST; Docker's usual socket when absent. */
   readonly dockerHost?: string | undefined;
+  /** The platform's gateway, which functions reach as `http://gateway:8080`. */
+  readonly gatewayUrl?: string | undefined;
+  /** Text of a Docker `config.json` for pulls, when there is one. */
+  readonly readRegistryAuth?: () => Promise<string | undefined>;
   readonly log: Log;
   readonly settings?: Partial<Settings>;
 };
@@ -31,19 +37,19 @@ export type DockerEngine = LocalEngine & {
 
 /** Run functions as containers. Takes over those of recorded releases, and removes all others of its own. */
 export async function openDockerEngine(options: DockerEngineOptions): Promise<DockerEngine> {
-  const { dataFolder, log } = options;
+  const { dataFolder, gatewayUrl, log } = options;
   const settings = { ...defaultSettings, ...options.settings };
-  const docker = await connectDocker(options.dockerHost, settings.dockerTimeoutMs);
-  checkRuntime(docker.info.Runtimes, settings.ociRuntime);
+  const { readRegistryAuth = async () => undefined } = options;
+  const docker = await connectDocker(options.dockerHost, settings);
   const folder = await openEngineFolder(dataFolder);
   const replicasFolder = join(folder.path, "replicas");
   await mkdir(replicasFolder, { recursive: true, mode: 0o700 });
   const platforms = createPlatformRecordStore(folder.path);
   const { platform } = await platforms.read();
-  const network = await openNetwork(docker.calls, platforms, {
-    platform,
-    subnet: settings.subnet,
-    internal: settings.egress === "none",
+  const network = await protectNetwork({
+    ...{ docker, platform, settings, gatewayUrl, log },
+    folder: folder.path,
+    network: await openNetwork(docker.calls, platforms, settings),
   });
 
   const secrets = createSecretStore(folder.secrets);
@@ -51,45 +57,15 @@ export async function openDockerEngine(options: DockerEngineOptions): Promise<Do
   const recorded = await records.read();
   const closed = new AbortController();
   const tools: ReplicaTools = {
-    settings,
-    docker,
-    platform,
-    network,
+    ...{ settings, docker, platform, network, secrets, replicasFolder, log },
+    // Not where the last platform began: its addresses rest for a while.
     addresses: createAddresses(network.subnet, Math.random()),
-    secrets,
-    replicasFolder,
+    findImage: (reference) => findImage({ docker, settings, readRegistryAuth }, reference),
     closed: closed.signal,
-    log,
   };
-  const found = await findContainers(docker, platform, network.name);
-  const { kept, others } = decideAdoption(found, recorded);
-  for (const { containerId, name } of others) {
-    await docker.calls.getContainer(containerId).remove({ force: true, v: true });
-    log.info("container-removed", { function: name, container: containerId });
-  }
-  await removeFolders(replicasFolder, new Set(kept.map(({ id }) => id)));
-
+  const runtime = createRuntime(tools, await adoptContainers(tools, recorded));
   const engine = createEngine(
-    {
-      runtime: {
-        kind: "docker",
-        keepsRunning: settings.keepRunning,
-        async check(deployment) {
-          decideLimits(deployment, settings, docker.info.NCPU);
-          await findImage(docker.calls, deployment.image);
-        },
-        start: (release, replicaLog) => startReplica(tools, release, replicaLog),
-        adopt: (release, replicaLog) =>
-          kept
-            .filter((one) => isOf(one, release))
-            .map((one) => adoptReplica(tools, release, replicaLog, one)),
-      },
-      settings,
-      folder,
-      records,
-      secrets,
-      log,
-    },
+    { runtime, ...{ settings, folder, records, secrets, log } },
     recorded,
   );
   return {
@@ -98,39 +74,29 @@ export async function openDockerEngine(options: DockerEngineOptions): Promise<Do
     async close(drainMs) {
       await engine.close(drainMs);
       closed.abort();
+      await network.close();
     },
   };
 }
 
-function checkRuntime(runtimes: Readonly<Record<string, unknown>>, wanted: string): void {
-  if (wanted === "" || Object.hasOwn(runtimes, wanted)) return;
-  throw new Error(
-    `Docker has no runtime "${wanted}", only ${Object.keys(runtimes).join(", ")}; add it under "runtimes" in /etc/docker/daemon.json and restart Docker.`,
-  );
-}
-
-/** Running copies of what serves by the records are kept; everything else of ours is not wanted. */
-export function decideAdoption(
-  found: readonly OwnContainer[],
-  records: readonly FunctionRecord[],
-): { readonly kept: readonly OwnContainer[]; readonly others: readonly OwnContainer[] } {
-  const current = new Map(records.map((record) => [record.name, record.current]));
-  const isKept = (one: OwnContainer) => {
-    const serving = current.get(one.name);
-    return one.isRunning && one.address !== "" && serving !== undefined && isOf(one, serving);
+function createRuntime(tools: ReplicaTools, adopted: readonly OwnContainer[]): Runtime {
+  return {
+    kind: "docker",
+    keepsRunning: tools.settings.keepRunning,
+    async check(deployment) {
+      decideLimits(deployment, tools.settings, tools.docker.info.NCPU);
+      await tools.findImage(deployment.image);
+    },
+    start: (release, log) => startReplica(tools, release, log),
+    adopt: (release, log) =>
+      adopted
+        .filter((one) => isOf(one, release))
+        .map((one) => adoptReplica(tools, release, log, one)),
   };
-  return { kept: found.filter(isKept), others: found.filter((one) => !isKept(one)) };
 }
 
-function isOf(one: OwnContainer, { release, fence, deployment }: Release): boolean {
-  return one.name === deployment.service && one.release === release && one.fence === fence;
-}
-
-async function removeFolders(folder: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(folder))
-    if (!kept.has(name)) await rm(join(folder, name), { recursive: true, force: true });
-}
-
-function describeIsolation({ ociRuntime }: Settings): string {
-  return `containers without capabilities on a read-only root${ociRuntime === "" ? "" : ` under ${ociRuntime}`}`;
+function describeIsolation({ ociRuntime, egress, firewall }: Settings): string {
+  const runtime = ociRuntime === "" ? "" : ` under ${ociRuntime}`;
+  const reach = firewall === "none" ? "no rules for their network" : `egress ${egress}`;
+  return `containers${runtime} without capabilities on a read-only root, ${reach}`;
 }

@@ -6,7 +6,7 @@ import { writeDurably } from "#sdk/durable-file.ts";
 import { errorCode } from "#sdk/errors.ts";
 
 /** What tells this data folder's containers and network from others' on the same dockerd. */
-export type PlatformRecord = z.infer<typeof record>;
+type PlatformRecord = z.infer<typeof record>;
 
 const record = z.object({
   v: z.literal(1),

@@ -14,7 +14,7 @@ import type { DockerApi } from "./connect-docker.ts";
 import { type Container, type ContainerExit, formatExit, watchContainer } from "./container.ts";
 import { copyOutput } from "./copy-output.ts";
 import { decideLimits } from "./decide-limits.ts";
-import { FUNCTION_PORT } from "./format-container.ts";
+import { FUNCTION_PORT, type LocalImage } from "./format-container.ts";
 import type { FunctionNetwork } from "./function-network.ts";
 import { createSecretsFolder, writeReplicaSecret } from "./secrets-folder.ts";
 import type { Settings } from "./settings.ts";
@@ -23,6 +23,8 @@ import { startContainer } from "./start-container.ts";
 export type ReplicaTools = {
   readonly settings: Settings;
   readonly docker: DockerApi;
+  /** Throws `missing-image`. */
+  findImage(reference: string): Promise<LocalImage>;
   readonly platform: string;
   readonly network: FunctionNetwork;
   readonly addresses: Addresses;

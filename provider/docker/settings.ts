@@ -21,6 +21,8 @@ export type Settings = EngineSettings & {
   readonly userId: number;
   /** What functions reach: `internet` is everything but private, local and metadata addresses. */
   readonly egress: "internet" | "any" | "none";
+  /** `none` sets no rules: functions then reach nothing outside, but this machine's own open ports. */
+  readonly firewall: "auto" | "none";
   /** Reached besides, whatever `egress` says: `10.1.2.3`, `10.1.0.0/16` or `10.1.2.3:5432`. */
   readonly egressAllow: readonly string[];
   /** Resolvers of functions; those of this machine when empty. */
@@ -50,6 +52,7 @@ export const defaultSettings: Settings = {
   outputBytes: 4 * MiB,
   userId: 65_534,
   egress: "internet",
+  firewall: "auto",
   egressAllow: [],
   dns: [],
   subnet: "",

@@ -4,7 +4,6 @@ import type { Release } from "../engine/function-record.ts";
 import { dockerStatus } from "./connect-docker.ts";
 import { watchContainer } from "./container.ts";
 import { decideLimits } from "./decide-limits.ts";
-import { findImage } from "./find-image.ts";
 import { formatContainer } from "./format-container.ts";
 import type { Begun, ReplicaTools } from "./replica.ts";
 
@@ -50,7 +49,7 @@ async function tryStart(
   const created = await docker.calls.createContainer(
     formatContainer({
       ...{ id, platform, release, address, secretsFolder, settings },
-      image: await findImage(docker.calls, deployment.image),
+      image: await tools.findImage(deployment.image),
       limits: decideLimits(deployment, settings, docker.info.NCPU),
       network: network.name,
       gatewayAddress: network.gatewayAddress,
@@ -77,6 +76,7 @@ export function decideRemedy(error: unknown): Remedy {
   const text = describe(error);
   if (dockerStatus(error) === undefined) return "give-up";
   if (/network .* not found|could not find a network/i.test(text)) return "make-network";
-  if (/address already in use|name .* is already in use/i.test(text)) return "try-again";
+  // `docker container prune` takes what is created and not yet started.
+  if (/address already in use|no such container/i.test(text)) return "try-again";
   return "give-up";
 }

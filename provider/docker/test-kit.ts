@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { promisify } from "node:util";
 import type { TestFn } from "ava";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
@@ -18,6 +20,7 @@ export type DockerUnderTest = { readonly socketPath: string; readonly api: Docke
 export type DockerEngineUnderTest = EngineUnderTest & {
   readonly engine: DockerEngine;
   readonly folder: string;
+  readonly subnet: string;
   /** Open the same data once more without closing, as after kill -9. */
   openAgain(): Promise<DockerEngine>;
 };
@@ -58,6 +61,7 @@ export async function openUnderTest(
   { socketPath, api }: DockerUnderTest,
   image: string,
   settings: Partial<Settings> = {},
+  gatewayUrl?: string,
 ): Promise<DockerEngineUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), "ofc-docker-"));
   const subnet = `10.${randomInt(1, 64)}.${randomInt(0, 256)}.0/24`;
@@ -66,6 +70,7 @@ export async function openUnderTest(
     const engine = await openDockerEngine({
       dataFolder: folder,
       dockerHost: `unix://${socketPath}`,
+      gatewayUrl,
       log: silentLog,
       settings: { ...patientTimes, pull: "never", subnet, ...settings },
     });
@@ -78,6 +83,7 @@ export async function openUnderTest(
     engine,
     image,
     folder,
+    subnet,
     openAgain: open,
     async reopen() {
       await opened.at(-1)?.close(0);
@@ -101,7 +107,24 @@ async function removeAll(api: Docker, folder: string): Promise<void> {
   for (const { Id } of await api.listContainers({ all: true, filters }))
     await api.getContainer(Id).remove({ force: true });
   for (const { Id } of await api.listNetworks({ filters })) await api.getNetwork(Id).remove();
+  await removeRules(`OFC-${platform}-`);
 }
+
+/** The rules are this machine's, not those of the test's dockerd. */
+async function removeRules(prefix: string): Promise<void> {
+  const iptables = (...args: string[]) => run("iptables", ["--wait", ...args]);
+  const { stdout } = await iptables("-S");
+  const lines = stdout.split("\n").filter((line) => line.includes(prefix));
+  for (const line of lines.filter((one) => one.includes(`-j ${prefix}`)))
+    await iptables("-D", ...line.split(" ").slice(1));
+  for (const line of lines.filter((one) => one.startsWith("-N "))) {
+    const chain = line.slice("-N ".length);
+    await iptables("-F", chain);
+    await iptables("-X", chain);
+  }
+}
+
+const run = promisify(execFile);
 
 /** Build `test-function/main.mjs` on a base image with node; returns a reference as the pipeline makes it. */
 export async function buildTestFunction(

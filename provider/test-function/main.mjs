@@ -5,10 +5,12 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { connect } from "node:net";
 
 // biome-ignore lint/style/noProcessEnv: a function reads its own environment
 const env = process.env;
 const startedAt = Date.now();
+const kept = [];
 /** From a file where `behaviour_file` names one, so that it can change between two starts. */
 const behaviour = env.behaviour_file
   ? attempt(() => readFileSync(env.behaviour_file, "utf8"))
@@ -55,7 +57,52 @@ const paths = {
     const child = spawn("sleep", ["1000"], { detached, stdio: "ignore" });
     answer.end(String(child.pid));
   },
+  "/knock": async (query, answer) =>
+    answer.end(await knock({ host: query.get("host"), port: Number(query.get("port")) })),
+  "/fetch": async (query, answer) => {
+    const asked = fetch(query.get("url"), { signal: AbortSignal.timeout(10_000) });
+    const [status, text] = await asked.then(
+      async (response) => [response.status, await response.text()],
+      (error) => [error.name, String(error.cause)],
+    );
+    answer.end(`${status} ${text}`);
+  },
+  "/crowd": async (query, answer) => answer.end(String(await crowd(Number(query.get("count"))))),
+  "/grow": (query) => {
+    for (let grown = 0; grown < Number(query.get("mb")); grown++)
+      kept.push(Buffer.alloc(1024 * 1024, 1));
+  },
 };
+
+/** `open`, or why not. */
+function knock(target) {
+  return new Promise((resolve) => {
+    const socket = connect(target);
+    const finish = (how) => {
+      socket.destroy();
+      resolve(how);
+    };
+    socket.setTimeout(2_000, () => finish("silent"));
+    socket.on("connect", () => finish("open"));
+    socket.on("error", ({ code }) => finish(code));
+  });
+}
+
+/** How many of so many processes could be started. */
+async function crowd(count) {
+  const children = Array.from({ length: count }, () => spawn("sleep", ["60"], { stdio: "ignore" }));
+  const started = await Promise.all(
+    children.map(
+      (child) =>
+        new Promise((resolve) => {
+          child.on("spawn", () => resolve(true));
+          child.on("error", () => resolve(false));
+        }),
+    ),
+  );
+  for (const child of children) child.kill("SIGKILL");
+  return started.filter(Boolean).length;
+}
 
 const server = createServer((request, answer) => {
   const url = new URL(request.url, "http://function");

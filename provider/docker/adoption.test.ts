@@ -1,0 +1,140 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import test, { type ExecutionContext } from "ava";
+import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
+import { call, callEndpoint } from "../engine.contract.ts";
+import type { Engine } from "../provider.ts";
+import { eventually } from "../test-kit.ts";
+import type { Settings } from "./settings.ts";
+import { openUnderTest, shareDocker } from "./test-kit.ts";
+
+if (dockerMissing === undefined) {
+  const { docker, image } = shareDocker(test, startDocker);
+  // One after another: what is pruned is pruned for all of this dockerd.
+
+  test.serial(
+    "a function serves on when its platform is killed, and the next start takes it over",
+    async (t) => {
+      const under = await setUp(t);
+      const endpoint = await killAfterDeploy(under, `unix://${docker().socketPath}`);
+      const before = await callEndpoint(endpoint, "/who");
+      await callEndpoint(endpoint, "/print?text=alone");
+
+      const engine = await under.openAgain();
+      await engine.ready();
+
+      t.is(await call(engine, "fn", "/who"), before);
+      t.deepEqual((await engine.inventory())[0]?.current, { release: "r1", fence: 7 });
+      await engine.updateSecret({ name: "token", value: Buffer.from("new") });
+      t.is(await call(engine, "fn", "/read?path=/var/openfaas/secrets/token"), "new");
+      const printed = ["started version ", "alone"];
+      t.deepEqual(await eventually(() => readLog(engine), printed), printed);
+      await call(engine, "fn", "/exit?code=3").catch(() => "");
+      t.not(
+        await eventually(
+          () => call(engine, "fn", "/who"),
+          (text: unknown) => text !== before,
+        ),
+        before,
+      );
+    },
+  );
+
+  test.serial(
+    "stopping the platform leaves functions serving, and the next start has them at once",
+    async (t) => {
+      const under = await setUp(t);
+      await under.engine.deploy({ service: "fn", image: image() });
+      await under.engine.scale("fn", 2);
+      await eventually(() => under.engine.endpoints()[0]?.endpoints.length, 2);
+      const endpoints = under.engine.endpoints()[0]?.endpoints ?? [];
+
+      await under.engine.close(1_000);
+      const meanwhile = await Promise.all(endpoints.map((one) => callEndpoint(one, "/")));
+      const engine = await under.reopen();
+
+      t.deepEqual(meanwhile, ["", ""]);
+      t.deepEqual(engine.endpoints()[0]?.endpoints.toSorted(), endpoints.toSorted());
+    },
+  );
+
+  test.serial(
+    "containers that belong to no release are removed at the start, others' are not",
+    async (t) => {
+      const under = await setUp(t);
+      await under.engine.deploy({ service: "fn", image: image() });
+      await under.engine.close(0);
+      const { api } = docker();
+      const own = await findContainers("fn");
+      const labels = own[0]?.Labels ?? {};
+      const copy = (changed: Record<string, string>) =>
+        api.createContainer({
+          Image: image().split("@")[0] ?? "",
+          Labels: { ...labels, ...changed },
+        });
+      const old = await copy({ "com.openfaas.cloud.fence": "0" });
+      const foreign = await copy({ "com.openfaas.cloud.platform": "00000000" });
+      t.teardown(() => foreign.remove({ force: true }));
+
+      await (await under.openAgain()).ready();
+
+      await t.throwsAsync(old.inspect(), { message: /404/ });
+      t.is((await foreign.inspect()).State.Status, "created");
+      const left = (await findContainers("fn")).map(({ Id }) => Id);
+      t.deepEqual(left.toSorted(), [foreign.id, ...own.map(({ Id }) => Id)].toSorted());
+    },
+  );
+
+  test.serial(
+    "what an operator prunes is made again: nothing that serves or sleeps is lost",
+    async (t) => {
+      const under = await setUp(t);
+      const { engine } = under;
+      await engine.deploy({ service: "fn", image: image(), envVars: { version: "kept" } });
+      await engine.scale("fn", 0);
+      await eventually(() => engine.endpoints()[0]?.endpoints.length, 0);
+      await eventually(async () => (await findContainers("fn")).length, 0);
+
+      await docker().api.pruneContainers();
+      await docker().api.pruneNetworks();
+      await docker().api.pruneImages();
+      await engine.scale("fn", 1);
+
+      await eventually(() => engine.endpoints()[0]?.endpoints.length, 1);
+      t.is(await call(engine, "fn"), "kept");
+    },
+  );
+
+  async function setUp(t: ExecutionContext, settings: Partial<Settings> = {}) {
+    const under = await openUnderTest(docker(), image(), settings);
+    t.teardown(under.dispose);
+    return under;
+  }
+
+  async function findContainers(name: string) {
+    const filters = { label: [`com.openfaas.cloud.function=${name}`] };
+    return docker().api.listContainers({ all: true, filters });
+  }
+} else test.skip(`taking containers over is not tested: ${dockerMissing}`, () => {});
+
+/** Deploy `fn` from a process of its own, kill that, and return the endpoint. */
+async function killAfterDeploy(
+  under: Awaited<ReturnType<typeof openUnderTest>>,
+  dockerHost: string,
+): Promise<string> {
+  await under.engine.close(0);
+  const program = new URL("platform-host.ts", import.meta.url).pathname;
+  const args = [program, under.folder, dockerHost, under.image, under.subnet];
+  const host = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"], env: {} });
+  const [said] = await once(host.stdout, "data");
+  host.kill("SIGKILL");
+  await once(host, "close");
+  return String(said).trim();
+}
+
+async function readLog(engine: Engine): Promise<string[]> {
+  const { signal } = new AbortController();
+  const texts: string[] = [];
+  for await (const { text } of engine.logs({ name: "fn", follow: false, signal })) texts.push(text);
+  return texts;
+}
