@@ -7,6 +7,7 @@ import { describe } from "#sdk/errors.ts";
 import { type AdminClient, connectAdmin } from "../admin-client.ts";
 import type { CommandContext } from "../context.ts";
 import { pushFolder } from "../git/push-folder.ts";
+import { readGitVersion } from "../platform/git-version.ts";
 import { BUILDS } from "../views.ts";
 
 const OWNER = "ofc-doctor";
@@ -21,9 +22,11 @@ type Finding = {
 };
 
 /** Push a canary function through the whole road; the first step that fails is named, with its reason. */
-export async function doctor({ terminal, options }: CommandContext): Promise<void> {
+export async function doctor({ terminal, options, note, env }: CommandContext): Promise<void> {
   const findings: Finding[] = [];
   const admin = await connectAdmin(options.data);
+  const { warning } = await readGitVersion(env.PATH);
+  if (warning !== undefined) note(warning);
   const folder = await mkdtemp(join(tmpdir(), "ofc-doctor-"));
   try {
     for (const [step, check] of stepsOf(admin, folder)) {

@@ -19,6 +19,7 @@ import { createDiskGate, type DiskGate, readDiskSettings } from "./disk-gate.ts"
 import { followBuild } from "./follow-build.ts";
 import type { Foundation, Stop } from "./foundation.ts";
 import { hostFunctions } from "./functions-host.ts";
+import { readGitVersion } from "./git-version.ts";
 import { githubSources, webhookSources } from "./github-sources.ts";
 import { createRoom, type Room } from "./make-room.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
@@ -184,10 +185,12 @@ async function startQueue(base: Foundation, find: FindFunction): Promise<Opened<
 
 async function startForge(base: Foundation, gate: DiskGate): Promise<Opened<Forge>> {
   const { part, data, secrets, settings, sockets, gateway, url, log } = base;
-  const opened = await part(
+  const { opened } = await part(
     "forge",
-    () =>
-      openForge({
+    async () => {
+      const git = await readGitVersion(settings.env.PATH);
+      if (git.warning !== undefined) log.warn("git-outdated", { warning: git.warning });
+      const forge = await openForge({
         dataFolder: data.path,
         publicUrl: url,
         webhookUrl: `${url}github-event`,
@@ -198,8 +201,11 @@ async function startForge(base: Foundation, gate: DiskGate): Promise<Opened<Forg
         settings: readForgeSettings(settings.env),
         refusePush: gate.refusal,
         log,
-      }),
-    () => `${url}git/<owner>/<repository>.git`,
+      });
+      return { opened: forge, git };
+    },
+    ({ git: { text, warning } }) =>
+      `${url}git/<owner>/<repository>.git, git ${text}${warning === undefined ? "" : " (old; ./ofc doctor says why)"}`,
   );
   const unserve = await serveRoom(sockets.forge, opened.handler, log);
   return { opened, stop: inTurn(unserve, () => opened.close()) };
