@@ -74,6 +74,15 @@ if (dockerMissing === undefined) {
     t.is(await call(engine, "other", "/"), "");
   });
 
+  test("without rules a function reaches this machine's open ports, as the README says", async (t) => {
+    const { engine, subnet } = await setUp(t, { firewall: "none" });
+    const open = await listen(t, createTcpServer(), "0.0.0.0");
+    await engine.deploy({ service: "fn", image: image() });
+
+    t.is(await call(engine, "fn", `/knock?host=${gatewayOf(subnet)}&port=${open}`), "open");
+    t.not(await call(engine, "fn", "/knock?host=169.254.169.254&port=80"), "open");
+  });
+
   test("gateway:8080 is the gateway's public routes and nothing else of it", async (t) => {
     const heard: IncomingMessage[] = [];
     const gateway = createServer((request, answer) => {
@@ -132,6 +141,14 @@ if (dockerMissing === undefined) {
       });
 
     t.deepEqual(await engine.list(), []);
+  });
+
+  test("a runtime that dockerd does not have is refused with those that it has", async (t) => {
+    const settings = { ...defaultSettings, ociRuntime: "runsc" };
+
+    const connecting = connectDocker(`unix://${docker().socketPath}`, settings);
+
+    await t.throwsAsync(connecting, { message: /no runtime "runsc", only .*runc.*daemon\.json/ });
   });
 
   test("whoever may use Docker's socket only can have rules set, too", async (t) => {
