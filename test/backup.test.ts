@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { restore } from "../cli/backup/restore.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import {
   answering,
@@ -130,6 +131,36 @@ test("a build that waits when the backup is made goes on after the restore", asy
   const after = await start(join(folder, "there"));
 
   await until(async () => (await call(after, "alice-cart")) === "one");
+});
+
+test("a backup of the first format is taken forward: its functions answer, and pushes go on", async (t) => {
+  const { folder, start } = await setUp(t, "embedded");
+  const dataFolder = join(folder, "there");
+  const file = join(import.meta.dirname, "fixtures/format-1/backup.tar.zst");
+
+  await restore({ dataFolder, file, say: () => {} });
+  const platform = await start(dataFolder);
+
+  const cart = await fetch(new URL("function/alice-cart", platform.url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"apple": 3}',
+  });
+  t.like(await cart.json(), { total: 1.2 });
+  t.is((await fetch(new URL("function/alice-banner", platform.url))).status, 200);
+  const builds = JSON.parse(await platform.ofc("builds", "alice", "--json")) as ListedBuild[];
+  t.deepEqual(
+    builds.map(({ state }) => state),
+    ["live", "live"],
+  );
+  const { token } = await tokenOf(platform);
+  const repository = await makeRepository();
+  t.teardown(() => removeRepository(repository));
+  await repository.git("pull", "--quiet", pushUrl(platform, token), "main");
+  await repository.commit({ "cart/handler.js": answering("new") });
+  const pushed = await repository.push(pushUrl(platform, token));
+  t.regex(pushed.output, /live in /, pushed.output);
+  t.is(await call(platform, "alice-cart"), "new");
 });
 
 test("a folder that holds something, and one that a platform runs on, take no restore", async (t) => {
