@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { z } from "zod";
 import { serve } from "#sdk/serve.ts";
-import { connectAdmin, runningFile } from "./admin-client.ts";
+import { connectAdmin } from "./admin-client.ts";
+import { runningFile } from "./running-file.ts";
 
 /** A data folder whose platform answers `[1, 2]`, and what it says of itself. */
 async function setUp(t: ExecutionContext) {

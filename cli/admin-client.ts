@@ -1,18 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Agent, fetch, type Response } from "undici";
 import { z } from "zod";
 import { describe, errorCode } from "#sdk/errors.ts";
 import { tryJson } from "#sdk/try-json.ts";
+import { runningFile } from "./running-file.ts";
 
-/** What a running platform writes into its data folder, so that commands find it. */
+/** What is in `runningFile`. */
 const RUNNING = z.object({ pid: z.number().int(), url: z.string(), socket: z.string() });
 type Running = z.infer<typeof RUNNING>;
-
-/** The file of `Running` below a data folder. */
-export function runningFile(dataFolder: string): string {
-  return join(dataFolder, "run", "running.json");
-}
 
 export type AdminClient = {
   readonly running: Running;

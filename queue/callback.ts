@@ -1,42 +1,52 @@
-import { Agent } from "undici";
 import { lookupPublic } from "./callback-address.ts";
 import type { Reached } from "./decide-outcome.ts";
+import { createHttpClient } from "./http-client.ts";
 import type { StoredCallback } from "./stored-callback.ts";
+
+/** Where a callback's answer is longer, the connection is closed instead. */
+const DRAINED_BYTES = 128 * 1_024;
 
 export type CallbackSettings = { readonly allowPrivate: boolean; readonly timeoutMs: number };
 
 export type CallbackSender = {
   /** One POST to the callback's URL. Rejects when nobody answered, or the address is private. */
   post(callback: StoredCallback, signal: AbortSignal): Promise<Reached>;
-  close(): Promise<void>;
+  close(): void;
 };
 
 /** Sockets connect only to addresses that were checked, and redirects are not followed. */
 export function createCallbackSender(settings: CallbackSettings): CallbackSender {
   const { allowPrivate, timeoutMs } = settings;
-  const agent = new Agent({ connect: allowPrivate ? {} : { lookup: lookupPublic } });
+  const client = createHttpClient(allowPrivate ? {} : { lookup: lookupPublic });
 
   return {
     async post(callback, signal) {
-      const { origin, pathname, search } = new URL(callback.url);
-      const { statusCode, headers, body } = await agent.request({
-        origin,
-        path: `${pathname}${search}`,
+      const url = new URL(callback.url);
+      const response = await client.send(url, {
         method: "POST",
+        path: `${url.pathname}${url.search}`,
         headers: headersOf(callback),
         body: Buffer.from(callback.body, "base64"),
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
-      await body.dump();
-      const asked = headers["retry-after"];
+      await drain(response);
       return {
         reached: true,
-        status: statusCode,
-        retryAfter: Array.isArray(asked) ? asked[0] : asked,
+        status: response.statusCode ?? 0,
+        retryAfter: response.headers["retry-after"],
       };
     },
-    close: () => agent.destroy(),
+    close: () => client.close(),
   };
+}
+
+/** The answer's body says nothing; a short one is read, so that the connection serves again. */
+async function drain(response: AsyncIterable<Uint8Array>): Promise<void> {
+  let left = DRAINED_BYTES;
+  for await (const chunk of response) {
+    left -= chunk.length;
+    if (left < 0) return;
+  }
 }
 
 function headersOf(callback: StoredCallback): Record<string, string> {

@@ -1,6 +1,6 @@
-import { Agent } from "undici";
 import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
 import type { Reached } from "./decide-outcome.ts";
+import { type Connect, createHttpClient } from "./http-client.ts";
 import { formatDelivery, queueOf, type StoredCall } from "./stored-call.ts";
 
 /** What a function answered. */
@@ -16,47 +16,43 @@ export type Invoker = {
    * Rejects when the function was not reached or the answer broke off.
    */
   invoke(call: StoredCall, keepBytes: number, signal: AbortSignal): Promise<Answer>;
-  close(): Promise<void>;
+  close(): void;
 };
 
 /** `gatewayUrl` is `http://…` or `unix:/path`. Only the caller's signal bounds the time of an attempt. */
 export function createInvoker(gatewayUrl: string, payloadKey: PayloadKey): Invoker {
-  const { origin, socketPath } = parseGatewayUrl(gatewayUrl);
-  const agent = new Agent({
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    ...(socketPath === undefined ? {} : { connect: { socketPath } }),
-  });
+  const { origin, ...connect } = parseGatewayUrl(gatewayUrl);
+  const client = createHttpClient(connect);
 
   return {
     async invoke(call, keepBytes, signal) {
       const body = Buffer.from(call.body, "base64");
       const path = formatDelivery(call);
-      const response = await agent.request({
-        origin,
-        path,
+      const headers = Object.fromEntries(headersOf(call, path, body, payloadKey));
+      const response = await client.send(origin, {
         method: call.method,
-        headers: Object.fromEntries(headersOf(call, path, body, payloadKey)),
+        path,
+        headers,
         body,
         signal,
       });
       return {
         reached: true,
-        status: response.statusCode,
-        contentType: textOf(response.headers["content-type"]),
-        retryAfter: textOf(response.headers["retry-after"]),
-        body: await keep(response.body, keepBytes),
+        status: response.statusCode ?? 0,
+        contentType: response.headers["content-type"],
+        retryAfter: response.headers["retry-after"],
+        body: await keep(response, keepBytes),
       };
     },
-    close: () => agent.destroy(),
+    close: () => client.close(),
   };
 }
 
 /** A Unix socket still needs a host name, and the gateway decides by it: `localhost` is the machines' side. */
-function parseGatewayUrl(url: string): { origin: string; socketPath?: string } {
+function parseGatewayUrl(url: string): Connect & { readonly origin: URL } {
   return url.startsWith("unix:")
-    ? { origin: "http://localhost", socketPath: url.slice("unix:".length) }
-    : { origin: new URL(url).origin };
+    ? { origin: new URL("http://localhost"), socketPath: url.slice("unix:".length) }
+    : { origin: new URL(url) };
 }
 
 /** Calls of the platform's own functions are signed anew, so that waiting never makes them too old. */
@@ -68,10 +64,6 @@ function headersOf(call: StoredCall, path: string, body: Buffer, key: PayloadKey
   headers.set("x-content-key", contentKeyOf(body));
   headers.set("x-cloud-signature", signCall({ method: call.method, path, headers }, key));
   return headers;
-}
-
-function textOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }
 
 /** Reading on past the limit lets a streaming function finish its work. */

@@ -113,7 +113,8 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     async close(drainMs) {
       await Promise.all(all.map(({ worker }) => worker && drain(worker, drainMs)));
       await Promise.all(all.map(({ jobs }) => jobs.close()));
-      await Promise.all([invoker.close(), sender.close()]);
+      invoker.close();
+      sender.close();
       await backend.close();
     },
   };
