@@ -1,55 +1,66 @@
+import type { Readable } from "node:stream";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import type { BuildConfig, BuildLine } from "#sdk/messages.ts";
-import type { Template } from "#sdk/templates.ts";
+import type { BuildLine } from "#sdk/messages.ts";
 import type { LineSink } from "./build-lines.ts";
 import type { BuildSlots } from "./build-slots.ts";
-import type { ArtifactStore } from "./host/artifact-store.ts";
-import { buildOnHost } from "./host/build-on-host.ts";
 import type { ReceivedBuild } from "./receive-build.ts";
 import type { BuilderSettings } from "./settings.ts";
-import { unpackContext } from "./unpack-context.ts";
 
-export type RunTools = {
+/** One build whose turn it is. */
+export type BuildJob = {
+  /** The tar, unread. */
+  readonly body: Readable;
+  /** From the signed header; absent when an operator's faas-cli sent the build. */
+  readonly ownerId: string | undefined;
+  /** Folder of its own, gone afterwards. */
+  readonly work: string;
+  /** One text of the log. */
+  readonly tell: (text: string) => void;
+  /** Aborts at the deadline, when the caller leaves and when the builder stops. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+};
+
+/** Resolves with the last line; rejects with what went wrong, HttpErrors from 500 on through no fault of the context. */
+export type Build = (job: BuildJob) => Promise<BuildLine>;
+
+type Run = {
+  readonly build: Build;
+  readonly received: ReceivedBuild;
+  readonly work: string;
   readonly settings: BuilderSettings;
   readonly slots: BuildSlots;
   readonly sink: LineSink;
   readonly signal: AbortSignal;
-  readonly templates: readonly Template[];
-  readonly artifacts: ArtifactStore;
-  readonly env: Readonly<Record<string, string>>;
-  readonly cacheFolder: (owner: string) => string;
   readonly log: Log;
 };
 
-/** Wait for a turn, unpack, build, and say how it ended. Never rejects; resolves when the work is done. */
-export async function runBuild(
-  { body, ownerId }: ReceivedBuild,
-  work: string,
-  tools: RunTools,
-): Promise<BuildLine> {
+/** Wait for a turn, build, and say how it ended. Never rejects; resolves when the work is done. */
+export async function runBuild(run: Run): Promise<BuildLine> {
+  const { body, ownerId } = run.received;
   const start = performance.now();
   const end = (line: BuildLine) => {
     const ended = { ...line, duration: Math.round(performance.now() - start) / 1_000 };
-    tools.sink.end(ended);
+    run.sink.end(ended);
     return ended;
   };
 
   try {
-    const release = await waitForTurn(ownerId ?? "", tools);
+    const release = await waitForTurn(ownerId ?? "", run);
     try {
-      return end(await buildNow(body, work, ownerId, tools));
+      return end(await buildNow(run));
     } finally {
       release();
     }
   } catch (error) {
-    return end({ status: "failed", ...explain(error, tools) });
+    return end({ status: "failed", ...explain(error, run) });
   } finally {
     body.destroy();
   }
 }
 
-function waitForTurn(owner: string, { slots, sink, signal }: RunTools): Promise<() => void> {
+function waitForTurn(owner: string, { slots, sink, signal }: Run): Promise<() => void> {
   let told = -1;
   return slots.take(owner, signal, (before) => {
     if (before === told) return;
@@ -58,44 +69,21 @@ function waitForTurn(owner: string, { slots, sink, signal }: RunTools): Promise<
   });
 }
 
-async function buildNow(
-  body: ReceivedBuild["body"],
-  work: string,
-  ownerId: string | undefined,
-  tools: RunTools,
-): Promise<BuildLine> {
-  const { settings, sink, artifacts, templates, env, log } = tools;
-  const signal = AbortSignal.any([tools.signal, AbortSignal.timeout(settings.buildTimeoutMs)]);
-  const config = await unpackContext(body, `${work}/context`, settings, signal);
-  const cacheFolder = tools.cacheFolder(ownerOf(config, ownerId));
-  const { digest, sizeBytes, fresh } = await buildOnHost(work, config, {
-    settings,
-    templates,
-    artifacts,
-    env,
-    cacheFolder,
+function buildNow({ build, received, work, settings, sink, signal, log }: Run): Promise<BuildLine> {
+  const deadline = AbortSignal.timeout(settings.buildTimeoutMs);
+  return build({
+    ...received,
+    work,
     tell: sink.log,
-    signal,
+    signal: AbortSignal.any([signal, deadline]),
+    log,
   });
-  log.info("artifact-built", { image: config.image, digest, size_bytes: sizeBytes, fresh });
-  return { status: "success", image: config.image, digest, sizeBytes };
-}
-
-/** The signed header decides; a context that names somebody else was packed for somebody else. */
-function ownerOf(config: BuildConfig, signed: string | undefined): string {
-  if (signed !== undefined && config.ownerId !== undefined && signed !== config.ownerId)
-    throw new HttpError(
-      422,
-      "wrong-owner",
-      `The context is of owner "${config.ownerId}", the call of "${signed}".`,
-    );
-  return signed ?? config.ownerId ?? "";
 }
 
 /** Why, and whether the same context may fare better later. */
 function explain(
   error: unknown,
-  { log, settings, signal }: RunTools,
+  { log, settings, signal }: Run,
 ): Pick<BuildLine, "error" | "retryable"> {
   if (error instanceof HttpError) {
     log.warn("build-failed", { code: error.code, error: describe(error) });

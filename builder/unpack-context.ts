@@ -1,13 +1,14 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
-import { type Readable, Transform } from "node:stream";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header } from "tar-stream";
-import { describe, errorCode, HttpError } from "#sdk/errors.ts";
+import { errorCode, HttpError } from "#sdk/errors.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
 import { CONFIG_ENTRY, parseBuildConfig } from "./build-config.ts";
 import { createEntryRules, type Placed } from "./place-entry.ts";
+import { collectEntry, limitBytes, toRefusal } from "./read-tar.ts";
 import type { BuilderSettings } from "./settings.ts";
 
 /** Below this a file is collected and written at once, above it streams. */
@@ -57,7 +58,7 @@ async function placeEntries(
 
   for await (const entry of archive) {
     const placed = decide(entry.header);
-    if (placed.kind === "config") config = parseBuildConfig(await collect(entry));
+    if (placed.kind === "config") config = parseBuildConfig(await collectEntry(entry));
     else if (placed.kind === "link") links.push(placed);
     else if (placed.kind === "file" || placed.kind === "directory") await write(placed, entry);
     entry.resume();
@@ -77,7 +78,7 @@ function createWriter(folder: string) {
     await makeFolder(dirname(path));
     const options = { flag: "wx", mode: placed.mode };
     if ((entry.header.size ?? 0) <= SMALL_FILE_BYTES)
-      await writeFile(path, await collect(entry), options);
+      await writeFile(path, await collectEntry(entry), options);
     else await pipeline(entry, createWriteStream(path, { flags: "wx", mode: placed.mode }));
   };
 
@@ -107,42 +108,4 @@ async function checkLink(at: string, path: string, target: string, inside: strin
 function refuseLink(path: string, target: string, why: string): HttpError {
   const link = `${JSON.stringify(path)} -> ${JSON.stringify(target)}`;
   return new HttpError(422, "bad-context", `Build context link ${link} ${why}.`);
-}
-
-/** Pass bytes on until there are more than `limit`. */
-function limitBytes(limit: number): Transform {
-  let seen = 0;
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      seen += chunk.byteLength;
-      // Headers and padding come on top of the files.
-      if (seen <= limit * 1.1 + 1024 * 1024) return done(null, chunk);
-      return done(
-        new HttpError(422, "bad-context", `The build context is larger than ${limit} bytes.`),
-      );
-    },
-  });
-}
-
-async function collect(entry: AsyncIterable<unknown>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of entry) if (chunk instanceof Uint8Array) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-/** Failures of our own disk stay what they are; the rest is the sender's tar. */
-function toRefusal(error: unknown): unknown {
-  if (error instanceof HttpError || isOurs(errorCode(error))) return error;
-  return new HttpError(
-    400,
-    "bad-tar",
-    `The build context is not a whole tar: ${describe(error)}.`,
-    {
-      cause: error,
-    },
-  );
-}
-
-function isOurs(code: string | undefined): boolean {
-  return code !== undefined && !code.startsWith("ERR_STREAM_PREMATURE");
 }

@@ -1,5 +1,3 @@
-import type { ConnectionOptions } from "node:tls";
-
 /** PEM texts. A standalone buildkitd knows its callers by their certificate. */
 export type BuildkitTls = {
   readonly ca?: string;
@@ -15,7 +13,7 @@ export type BuildkitAddress = {
   /** As configured, for messages. */
   readonly url: string;
   readonly at: { readonly path: string } | { readonly host: string; readonly port: number };
-  readonly tls?: ConnectionOptions;
+  readonly tls?: BuildkitTls;
 };
 
 /**

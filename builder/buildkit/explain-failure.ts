@@ -22,11 +22,17 @@ export function explainFailure(
     });
   // Steps that run beside the failing one are cancelled, and say so.
   const step = failed.find((one) => !one.error.endsWith("context canceled"));
+  if (/failed to push/.test(step?.error ?? error.rawMessage)) return refusePush(error);
   const message =
     step === undefined
       ? `The build failed: ${clean(error.rawMessage)}`
       : `Step "${step.name}" failed: ${clean(step.error)}`;
   return new HttpError(422, "build-failed", message, { cause: error });
+}
+
+function refusePush(error: ConnectError): HttpError {
+  const message = `The image could not be pushed: ${error.rawMessage}.`;
+  return new HttpError(502, "push-failed", message, { cause: error });
 }
 
 /** Some daemons name folders of their machine. */

@@ -129,7 +129,10 @@ async function importBase(api: Docker, name: string, programs?: readonly string[
     repo,
     tag,
   });
-  await new Promise<void>((resolve, reject) =>
-    api.modem.followProgress(answer, (error) => (error ? reject(error) : resolve())),
+  const lines: unknown[] = await new Promise((resolve, reject) =>
+    api.modem.followProgress(answer, (error, said) => (error ? reject(error) : resolve(said))),
   );
+  // A failure comes in a line behind a 200.
+  const failed = lines.find((line) => JSON.stringify(line).includes('"error"'));
+  if (failed !== undefined) throw new Error(`${name}: ${JSON.stringify(failed)}`);
 }

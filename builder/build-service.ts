@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Handler } from "#sdk/answer.ts";
+import { HttpError } from "#sdk/errors.ts";
+import { createNonceMemory, type PayloadKey } from "#sdk/internal-signature.ts";
+import type { Log } from "#sdk/log.ts";
+import type { BuildLine } from "#sdk/messages.ts";
+import { answerBuild } from "./answer-build.ts";
+import { createBuildSlots } from "./build-slots.ts";
+import { receiveBuild } from "./receive-build.ts";
+import { type Build, runBuild } from "./run-build.ts";
+import type { BuilderSettings } from "./settings.ts";
+
+export type { Build, BuildJob } from "./run-build.ts";
+
+export type ServiceTools = {
+  /** Folder of its own; `work/` in it is emptied at the start. */
+  readonly home: string;
+  /** Accepted for `X-Cloud-Signature`; their secrets also for faas-cli's `X-Build-Signature`. */
+  readonly keys: readonly PayloadKey[];
+  readonly settings: BuilderSettings;
+  readonly build: Build;
+  /** Rejects, with what to do, when nothing can be built now. */
+  readonly checkHealth: () => Promise<void>;
+  readonly log: Log;
+};
+
+export type BuildService = {
+  readonly handler: Handler;
+  /** Ends what is being built and resolves when nothing of it is left. */
+  close(): Promise<void>;
+};
+
+/** The builder API of spec/faas-cli.md section 8 around whatever builds: verify, wait for a turn, stream, limit. */
+export function createBuildService(tools: ServiceTools): BuildService {
+  const { home, keys, settings } = tools;
+  if (keys.length === 0 || keys.some(({ secret }) => secret === ""))
+    throw new Error("The payload secret is empty; refusing to verify anything with it.");
+  const receiving = { keys, nonces: createNonceMemory(), maxBytes: settings.maxContextBytes };
+  const slots = createBuildSlots(
+    settings.concurrency,
+    settings.maxWaiting,
+    settings.ownerConcurrency,
+  );
+  const closing = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  const ready = prepare();
+  ready.catch((error: unknown) =>
+    tools.log.error("builder-start-failed", { error: String(error) }),
+  );
+
+  return {
+    async handler(request, log) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/healthz") return answerHealth(request);
+      if (pathname !== "/build" && pathname !== "/")
+        throw new HttpError(404, "not-found", `${pathname} is not here; POST /build is.`);
+      if (request.method !== "POST")
+        throw new HttpError(405, "method-not-allowed", "A build is sent with POST.");
+      return build(request, log);
+    },
+    async close() {
+      closing.abort(
+        new HttpError(503, "closing", "The builder is stopping; send the build again."),
+      );
+      await Promise.allSettled(running);
+    },
+  };
+
+  /** Work folders of a process that died are of no use to anyone. */
+  async function prepare(): Promise<void> {
+    await rm(join(home, "work"), { recursive: true, force: true });
+    await mkdir(join(home, "work"), { recursive: true, mode: 0o700 });
+  }
+
+  async function answerHealth({ method }: Request): Promise<Response> {
+    if (method !== "GET") return new Response(null, { status: 405 });
+    await tools.checkHealth();
+    return new Response("OK");
+  }
+
+  async function build(request: Request, log: Log): Promise<Response> {
+    slots.refuseWhenFull();
+    await ready;
+    const work = join(home, "work", randomUUID());
+    await mkdir(work);
+    try {
+      const received = await receiveBuild(request, join(work, "body.tar"), receiving);
+      return await answerBuild(request, settings, closing.signal, (sink, signal) =>
+        track(buildIn(work, { build: tools.build, received, settings, slots, sink, signal, log })),
+      );
+    } catch (error) {
+      await removeWork(work);
+      throw error;
+    }
+  }
+
+  function track<T>(one: Promise<T>): Promise<T> {
+    running.add(one);
+    const done = () => running.delete(one);
+    one.then(done, done);
+    return one;
+  }
+}
+
+async function buildIn(
+  work: string,
+  run: Omit<Parameters<typeof runBuild>[0], "work">,
+): Promise<BuildLine> {
+  try {
+    return await runBuild({ ...run, work });
+  } finally {
+    await removeWork(work);
+  }
+}
+
+function removeWork(work: string): Promise<void> {
+  return rm(work, { recursive: true, force: true, maxRetries: 3 });
+}

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { describe } from "#sdk/errors.ts";
+import type { PayloadKey } from "#sdk/internal-signature.ts";
+import type { Log } from "#sdk/log.ts";
+import { type BuildService, createBuildService } from "./build-service.ts";
+import type { BuildkitAddress } from "./buildkit/address.ts";
+import { openBuildkit } from "./buildkit/open-buildkit.ts";
+import { buildImage } from "./image/build-image.ts";
+import type { ImageSettings } from "./image/image-settings.ts";
+import { openImageStore } from "./image/image-store.ts";
+import type { FindLogin } from "./image/read-logins.ts";
+import { type BuilderSettings, DEFAULT_SETTINGS } from "./settings.ts";
+
+export type ImageBuilderTools = {
+  /** Work folders go to `builder/` in it. */
+  readonly dataFolder: string;
+  /** Accepted for `X-Cloud-Signature`; their secrets also for faas-cli's `X-Build-Signature`. */
+  readonly keys: readonly PayloadKey[];
+  readonly address: BuildkitAddress;
+  readonly images: ImageSettings;
+  /** Of registries, to pull bases and to push. */
+  readonly findLogin?: FindLogin;
+  readonly settings?: Partial<BuilderSettings>;
+  readonly log: Log;
+};
+
+const COLLECT_EVERY_MS = 10 * 60_000;
+
+/** The builder with containers: contexts with a Dockerfile become images, in the engine's store or a registry. */
+export function createImageBuilder(tools: ImageBuilderTools): BuildService {
+  const { address, images, keys, log, findLogin = () => undefined } = tools;
+  const settings = { ...DEFAULT_SETTINGS, ...tools.settings };
+  const buildkit = openBuildkit(address);
+  const store = address.kind === "docker" ? openImageStore(address) : undefined;
+  const service = createBuildService({
+    home: join(tools.dataFolder, "builder"),
+    keys,
+    settings,
+    build: (job) => buildImage(job, { buildkit, store, settings, images, findLogin }),
+    checkHealth: async () => void (await buildkit.listWorkers()),
+    log,
+  });
+  const collecting = images.cacheBytes === 0 ? undefined : setInterval(collect, COLLECT_EVERY_MS);
+  collecting?.unref();
+
+  return {
+    ...service,
+    close() {
+      clearInterval(collecting);
+      return service.close();
+    },
+  };
+
+  function collect(): void {
+    buildkit.prune(images.cacheBytes).then(
+      (bytes) => {
+        if (bytes > 0) log.info("build-cache-collected", { size_bytes: bytes });
+      },
+      (error: unknown) => log.warn("build-cache-not-collected", { error: describe(error) }),
+    );
+  }
+}

@@ -1,0 +1,127 @@
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { extract, type Header, type Pack, pack } from "tar-stream";
+import { describe, HttpError } from "#sdk/errors.ts";
+import type { BuildConfig } from "#sdk/messages.ts";
+import { CONFIG_ENTRY, parseBuildConfig } from "../build-config.ts";
+import { createEntryRules } from "../place-entry.ts";
+import { collectEntry, limitBytes, toRefusal } from "../read-tar.ts";
+import type { BuilderSettings } from "../settings.ts";
+import { checkLinks } from "./check-links.ts";
+
+/** What has to be known before a build begins; it may come anywhere in the tar. */
+export type ContextHead = { readonly config: BuildConfig; readonly dockerfile: string };
+
+export type Repacked = {
+  readonly tar: AsyncIterable<Uint8Array>;
+  /** Settles at the latest with the last bytes of `tar`. */
+  readonly head: Promise<ContextHead>;
+};
+
+type Entry = AsyncIterable<unknown> & { readonly header: Header; resume(): unknown };
+
+export const DOCKERFILE = "Dockerfile";
+const DOCKERFILE_BYTES = 64 * 1024;
+
+/**
+ * Write a build's tar anew while it arrives: the context alone, at its root, of checked entries with fixed
+ * owners and times. Both promises of the result reject with 422 for what breaks a rule, 400 for a torn tar.
+ */
+export function repackContext(
+  body: Readable,
+  settings: BuilderSettings,
+  signal: AbortSignal,
+): Repacked {
+  const { promise: head, resolve, reject } = Promise.withResolvers<ContextHead>();
+  // Whoever reads the tar hears of it, too.
+  head.catch(() => {});
+  const tar = pack();
+  copyEntries(body, tar, settings, resolve, signal).then(
+    () => tar.finalize(),
+    (error: unknown) => {
+      const refusal = signal.aborted ? signal.reason : toRefusal(error);
+      reject(refusal);
+      tar.destroy(refusal instanceof Error ? refusal : new Error(describe(refusal)));
+      body.destroy();
+    },
+  );
+  // tar-stream types its chunks as unknown; a pack gives bytes.
+  return { tar: tar as AsyncIterable<Uint8Array>, head };
+}
+
+async function copyEntries(
+  body: Readable,
+  tar: Pack,
+  settings: BuilderSettings,
+  tellHead: (head: ContextHead) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const archive = extract();
+  const feeding = pipeline(body, limitBytes(settings.maxContextBytes), archive, { signal });
+  // The loop ends with the same error.
+  feeding.catch(() => {});
+  const decide = createEntryRules(settings);
+  const links = new Map<string, string>();
+  let config: BuildConfig | undefined;
+  let dockerfile: string | undefined;
+  // BuildKit knows a tar by its first header, which has to be a plain one.
+  await write(tar, { name: "./", type: "directory", mode: 0o755 }, []);
+
+  for await (const entry of archive as AsyncIterable<Entry>) {
+    const placed = decide(entry.header);
+    if (placed.kind === "config") config = parseBuildConfig(await collectEntry(entry));
+    else if (placed.kind === "directory" && placed.path !== "")
+      await write(tar, { name: placed.path, type: "directory", mode: 0o755 }, []);
+    else if (placed.kind === "link") {
+      links.set(placed.path, placed.target);
+      const { path: name, target: linkname } = placed;
+      await write(tar, { name, type: "symlink", linkname, mode: 0o777 }, []);
+    } else if (placed.kind === "file") {
+      const { path: name, mode } = placed;
+      const size = entry.header.size ?? 0;
+      if (name === DOCKERFILE) {
+        const bytes = await collectEntry(refuseLarge(entry, size));
+        dockerfile = bytes.toString();
+        await write(tar, { name, mode, size }, [bytes]);
+      } else await write(tar, { name, mode, size }, entry);
+    }
+    if (config !== undefined && dockerfile !== undefined) tellHead({ config, dockerfile });
+    entry.resume();
+  }
+  await feeding;
+  checkLinks(links);
+  if (config === undefined) throw refuse(`has no ${CONFIG_ENTRY}`);
+  if (dockerfile === undefined) throw refuse(`has no context/${DOCKERFILE}`);
+}
+
+function refuseLarge(entry: Entry, size: number): Entry {
+  if (size > DOCKERFILE_BYTES)
+    throw refuse(`has a Dockerfile of ${size} bytes; at most ${DOCKERFILE_BYTES} are read`);
+  return entry;
+}
+
+async function write(
+  tar: Pack,
+  header: Partial<Header> & Pick<Header, "name">,
+  chunks: Iterable<Uint8Array> | AsyncIterable<unknown>,
+): Promise<void> {
+  const { promise: written, resolve, reject } = Promise.withResolvers<void>();
+  // It is awaited below, unless the chunks themselves fail first.
+  written.catch(() => {});
+  const fixed = { uid: 0, gid: 0, mtime: new Date(0) };
+  const entry = tar.entry({ ...fixed, ...header }, (error) => (error ? reject(error) : resolve()));
+  entry.on("error", reject);
+  for await (const chunk of chunks) {
+    if (!(chunk instanceof Uint8Array) || entry.write(chunk)) continue;
+    await Promise.race([
+      new Promise<void>((drained) => entry.once("drain", () => drained())),
+      written,
+    ]);
+  }
+  entry.end(undefined);
+  await written;
+}
+
+function refuse(why: string): HttpError {
+  return new HttpError(422, "bad-context", `The build context ${why}.`);
+}
