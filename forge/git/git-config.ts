@@ -9,6 +9,11 @@ export function gitConfig(
     // The forge alone makes the folders; who owns them on disk says nothing.
     "safe.directory": "*",
     "core.hooksPath": hooksFolder,
+    // Nothing that a repository or this machine holds is run, followed or obeyed.
+    "core.fsmonitor": "false",
+    "core.attributesFile": "/dev/null",
+    "credential.helper": "",
+    "submodule.recurse": "false",
     // An accepted push survives power loss: refs and objects reach the disk before the answer.
     "core.fsync": "committed",
     "core.fsyncMethod": "batch",
@@ -19,6 +24,9 @@ export function gitConfig(
     "receive.denyDeleteCurrent": "refuse",
     "receive.autogc": "false",
     "receive.updateServerInfo": "false",
+    "receive.advertisePushOptions": "false",
+    // What a push says of a shallow clone's edges would become this repository's.
+    "receive.shallowUpdate": "false",
     // Hostile trees (".git" entries, broken .gitmodules) stay out; old harmless faults are let in, as on GitHub.
     "receive.fsckObjects": "true",
     "receive.fsck.zeroPaddedFilemode": "ignore",
@@ -26,6 +34,7 @@ export function gitConfig(
     "receive.fsck.missingEmail": "ignore",
     "receive.fsck.badTimezone": "ignore",
     "transfer.advertiseSID": "false",
+    "transfer.bundleURI": "false",
     // The pipeline fetches a commit by its id, also when a force-push has replaced it meanwhile.
     "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",

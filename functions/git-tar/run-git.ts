@@ -43,6 +43,9 @@ const CONFIG = [
   "gc.auto=0",
   "maintenance.auto=false",
   "submodule.recurse=false",
+  "fetch.recurseSubmodules=false",
+  // A server may not send git to addresses of its choice.
+  "transfer.bundleURI=false",
   "http.followRedirects=false",
   "http.proactiveAuth=basic",
   "http.lowSpeedLimit=1000",
