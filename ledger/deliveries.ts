@@ -4,7 +4,10 @@ import type { Decision, Delivery } from "./types.ts";
 
 const DECISIONS: readonly Decision[] = ["queued", "skipped", "ignored", "refused", "duplicate"];
 
-/** False, and no effect, when the key was known (design.md section 6, line 2). */
+/**
+ * False, and no effect, when the key was known (design.md section 6, line 2). A refusal is no answer for
+ * good: its cause may be gone when the delivery comes again, and what is decided then takes its place.
+ */
 export function recordDelivery(db: Database, delivery: Delivery): boolean {
   return (
     db.run(
@@ -12,7 +15,10 @@ export function recordDelivery(db: Database, delivery: Delivery): boolean {
          repository, ref, sha, build_id)
        VALUES ($key, $event, $receivedAt, $decision, $reason, $status, $ownerLogin,
          $repository, $ref, $sha, $buildId)
-       ON CONFLICT (key) DO NOTHING`,
+       ON CONFLICT (key) DO UPDATE SET decision = $decision, reason = $reason, status = $status,
+         owner_login = $ownerLogin, repository = $repository, ref = $ref, sha = $sha,
+         build_id = $buildId
+       WHERE deliveries.decision = 'refused'`,
       {
         key: delivery.key,
         event: delivery.event,

@@ -16,7 +16,7 @@ export function acceptPush(db: Database, push: AcceptPush): Accepted {
   return db.transaction(() => {
     const known = findDelivery(db, push.deliveryKey);
     const build = known?.buildId === undefined ? undefined : findBuild(db, known.buildId);
-    if (known === undefined || (build !== undefined && mayRetry(db, build)))
+    if (known === undefined || known.decision === "refused" || mayRetry(db, build))
       return accept(db, push, makeBuildId(db.now()), "");
     return repeatAnswer(known, build);
   });
@@ -31,13 +31,13 @@ export function acceptManually(db: Database, push: ManualPush): Accepted {
 }
 
 /** A redelivery asks for another try of what failed, never for an older commit over a newer one. */
-function mayRetry(db: Database, build: Build): boolean {
-  return build.state === "failed" && build.generation === readGeneration(db, build);
+function mayRetry(db: Database, build: Build | undefined): boolean {
+  return build?.state === "failed" && build.generation === readGeneration(db, build);
 }
 
 function repeatAnswer(known: Delivery, build: Build | undefined): Accepted {
   return {
-    decision: known.decision === "refused" ? "refused" : "duplicate",
+    decision: "duplicate",
     reason: known.reason,
     ...(build !== undefined && { build }),
     superseded: [],

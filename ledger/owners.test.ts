@@ -31,6 +31,23 @@ test("a refused delivery that comes again is refused again, without effect", (t)
   t.is(ledger.listDeliveries(9).length, 2);
 });
 
+test("a refused delivery that comes again once its cause is gone is accepted, once", (t) => {
+  const { ledger, wait } = setUp(t);
+  ledger.acceptPush(push());
+  const again = push({ owner: otherAlice, repository: repositoryOf(otherAlice, 20) });
+  t.is(ledger.acceptPush(again).decision, "refused");
+  ledger.removeOwner(alice.id);
+  wait(30 * DAY_MS);
+
+  const second = ledger.acceptPush(again);
+  const third = ledger.acceptPush(again);
+
+  t.is(second.decision, "queued", second.reason);
+  t.like(third, { decision: "duplicate", build: { id: second.build?.id } });
+  t.like(ledger.findDelivery(again.deliveryKey), { decision: "queued", status: 202 });
+  t.is(ledger.listDeliveries(9).length, 2);
+});
+
 for (const login of ["system", "Admin", "buildshiprun", "a--b", "-a", "é", "a.b", "a".repeat(40)]) {
   test(`owner "${login}" is refused and named`, (t) => {
     const { ledger } = setUp(t);

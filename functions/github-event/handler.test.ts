@@ -489,6 +489,21 @@ test("with github_intake off GitHub's deliveries are refused by name of the swit
   t.is(forge.status, 202);
 });
 
+test("a delivery that was refused is decided anew when it comes again, and the record says what holds", async (t) => {
+  const env: Record<string, string> = { github_intake: "false" };
+  const intake = setUpIntake(t, env);
+  const statusOf = async () => (await intake.deliver(pushDelivery({ id: "off" }))).status;
+  t.deepEqual([await statusOf(), await statusOf()], [403, 403]);
+
+  env.github_intake = "true";
+  intake.restart();
+
+  t.deepEqual([await statusOf(), await statusOf()], [202, 202]);
+  t.like(intake.ledger.findDelivery("github:off"), { decision: "queued", status: 202 });
+  t.is(intake.ledger.listDeliveries(10).length, 1);
+  t.is(intake.ledger.listBuilds({ limit: 10 }).length, 1);
+});
+
 test("a wrong method is answered 405", async (t) => {
   const { deliver } = setUpIntake(t);
 

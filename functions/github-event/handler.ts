@@ -48,7 +48,7 @@ export function createHandler(tools: Tools): Handler {
     const scm = identifySource(body, request.headers, sources, config.webhookSha1);
     const delivery = readDelivery(request.headers, scm, body);
     const earlier = ledger.findDelivery(delivery.key);
-    if (earlier !== undefined && earlier.buildId === undefined) return answerAgain(earlier, log);
+    if (earlier !== undefined && isFinal(earlier)) return answerAgain(earlier, log);
 
     const outcome = await settle(delivery, log);
     return outcome instanceof Response ? outcome : record(delivery, outcome, log);
@@ -151,6 +151,11 @@ export function createHandler(tools: Tools): Handler {
 function unreachable(why: string, cause?: unknown): HttpError {
   const message = `github-push could not take the push: ${why}. Deliver it again.`;
   return new HttpError(502, "push-not-taken", message, { cause });
+}
+
+/** A build may be tried again, and the cause of a refusal may be gone. */
+function isFinal({ buildId, decision }: Delivery): boolean {
+  return buildId === undefined && decision !== "refused";
 }
 
 function answerAgain(earlier: Delivery, log: Log): Response {

@@ -148,8 +148,8 @@ test("a push beyond the owner's builds of an hour is refused, and the commit say
   await until(() => jobsFor("git-tar").length === 2);
 });
 
-test("a redelivery of what was accepted or refused is answered as it was, whatever the hour has seen", async (t) => {
-  const { deliver, ledger } = setUpIntake(t, { owner_builds_per_hour: "1" });
+test("a redelivery of what was accepted is answered as it was; of what was refused it is decided anew", async (t) => {
+  const { deliver, ledger, wait } = setUpIntake(t, { owner_builds_per_hour: "1" });
   const first = await deliver(pushDelivery({ after: commitSha(1), id: "first" }));
   await deliver(pushDelivery({ after: commitSha(2), id: "second" }));
 
@@ -160,6 +160,11 @@ test("a redelivery of what was accepted or refused is answered as it was, whatev
   t.deepEqual(await again.json(), await first.json());
   t.is(refusedAgain.status, 403);
   t.is(ledger.listBuilds({ limit: 10 }).length, 1);
+  wait(3_600_000);
+  const later = await deliver(pushDelivery({ after: commitSha(2), id: "second" }));
+  t.is(later.status, 202);
+  t.like(ledger.findDelivery("github:second"), { decision: "queued" });
+  t.like(ledger.listStatuses("github:10", commitSha(2))[0], { state: "pending" });
 });
 
 test("an hour after the oldest of them the next push is accepted, as another owner's is at once", async (t) => {

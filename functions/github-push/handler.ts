@@ -48,8 +48,10 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
 
   function accept({ scm, key, push }: Received, branch: string, log: Log): Response {
     const commit = toAcceptPush(scm, push, branch, config.urls);
-    // What was answered before is answered the same.
-    const tooMany = ledger.findDelivery(key) === undefined ? refuseBuild(commit.owner) : undefined;
+    // What was accepted before is answered the same; what was refused is decided anew.
+    const known = ledger.findDelivery(key);
+    const isNew = known === undefined || known.decision === "refused";
+    const tooMany = isNew ? refuseBuild(commit.owner) : undefined;
     if (tooMany !== undefined) {
       ledger.recordDelivery(toDelivery(key, push, tooMany, now(), TOO_MANY));
       return refuse(commit, key, tooMany, TOO_MANY.status, log);
