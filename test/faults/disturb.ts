@@ -103,6 +103,28 @@ async function pushTo(
 /** Longest time between two kills below a platform, in milliseconds; what was killed has to come back. */
 const KILL_PAUSE_MS = 500;
 
+/** Longest wait for a process that is to be killed, in milliseconds. */
+const NEXT_LIMIT_MS = 5_000;
+
+/** Push what needs an installer, and kill that: while all else is killed it hardly ever comes to one. */
+export async function killInstaller(
+  { victim, trees }: Stage,
+  over: AbortSignal,
+  killed: (kind: Kind) => void,
+): Promise<void> {
+  const pushing = trees.find(({ hasPackage }) => hasPackage)?.push("good");
+  const limit = AbortSignal.any([over, AbortSignal.timeout(NEXT_LIMIT_MS)]);
+  while (!limit.aborted && !victim.isGone()) {
+    const found = victim.children().find((child) => kindOf(child) === "installer");
+    if (found !== undefined && endProcess(found.pid)) {
+      killed("installer");
+      break;
+    }
+    await sleep(10);
+  }
+  await pushing;
+}
+
 /** Kill gateway, queue server, git, installers and functions: of what is there the kind with the fewest kills. */
 export async function killBelow(
   stage: Stage,

@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { comeToRest, observe, servicesOf } from "./come-to-rest.ts";
-import { killBelow, provoke, pushAll } from "./disturb.ts";
+import { killBelow, killInstaller, provoke, pushAll } from "./disturb.ts";
 import { FAULT_POINTS } from "./fault-points.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { findBreaches } from "./model.ts";
 import { listUnfinished, readAnswer } from "./observe.ts";
+import type { Kind } from "./processes.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Place, type Stage, setStage } from "./stage.ts";
 
@@ -22,6 +23,8 @@ export type DriverOptions = {
 export type DriverReport = {
   readonly seed: number;
   readonly queue: DriverOptions["queue"];
+  /** Kills that were to be; there are a few more, since a life has several. */
+  readonly asked: number;
   readonly seconds: number;
   /** Times that a platform was started. */
   readonly lives: number;
@@ -99,6 +102,7 @@ export async function runDriver({ kills, seed, queue, say }: DriverOptions): Pro
     return {
       seed,
       queue,
+      asked: kills,
       seconds: Math.round((performance.now() - started) / 1_000),
       lives: lives + 1,
       pushes: stage.trees.flatMap(({ pushes }) => pushes).length,
@@ -197,16 +201,22 @@ async function isDone(
     await sleep(100);
 }
 
-/** A life that may finish what was begun, unless it ends while it starts; then everything below is killed, and itself. */
+/**
+ * A life that may finish what was begun, unless it ends while it starts; then an installer is killed, or all
+ * that is below, and itself.
+ */
 async function liveAtRandom(run: Run): Promise<void> {
   const { stage, random } = run;
   const victim = await stage.live();
   const isEarly = random.oneIn(4);
   if (!isEarly) await timed(run, "resting", () => comeToRest(stage));
+  const killed = (kind: Kind) => count(run, kind);
   const living = whileWatched(run, async (over) => {
+    if (!isEarly && random.oneIn(2))
+      await Promise.race([victim.gone, killInstaller(stage, over, killed)]);
     const working = [
       pushAll(stage, random, 2, over),
-      killBelow(stage, random, over, run.kills, (kind) => count(run, kind)),
+      killBelow(stage, random, over, run.kills, killed),
     ];
     await Promise.race([victim.gone, sleep(random.below(isEarly ? 1_500 : RANDOM_LIMIT_MS))]);
     count(run, "at any moment");

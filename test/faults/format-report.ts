@@ -2,18 +2,18 @@ import type { DriverReport } from "./driver.ts";
 
 /** The page `docs/faults.md` of one long run. */
 export function formatReport(report: DriverReport, machine: string): string {
-  const { seed, seconds, lives, pushes, kills, missed, ends, webhooks, breaches, leftovers } =
-    report;
+  const { seed, queue, asked, seconds, lives, pushes, kills, missed, ends } = report;
+  const { webhooks, breaches, leftovers } = report;
   const total = Object.values(kills).reduce((sum, one) => sum + one, 0);
   return `# What faults do to the platform
 
 ## Kills
 
-\`node test/faults/run.ts --kills ${total} --seed ${seed} --write docs/faults.md\` wrote this page: ${total} kills with SIGKILL in
+\`node test/faults/run.ts --kills ${asked} --seed ${seed} --queue ${queue} --write docs/faults.md\` wrote this page: ${total} kills with SIGKILL in
 ${lives} lives of one data folder and port, while ${pushes} commits were pushed to four repositories of three owners, over
 the forge and as signed webhooks through a network that loses, doubles and reorders them. It took ${Math.round(seconds / 60)} minutes on
-${machine}. \`--kills 1000\` is the long form; \`FAULT_KILLS=200 npx ava test/faults/kills.test.ts\` is the one for CI, 40 kills are part
-of every test run. The seed repeats what is chosen, not what the machine makes of it.
+${machine}. 200 kills are part of every test run (\`kills.test.ts\`; \`FAULT_KILLS=20\` for a quick look), \`--kills 1000\` is the long
+form, \`--queue embedded\` does the same without Redis. The seed repeats what is chosen, not what the machine makes of it.
 
 After the last kill every accepted commit has to have one final, true status; what serves has to be the newest
 eligible commit; callers must never have seen a version go back that did not fail; nothing may have been deployed
@@ -29,7 +29,8 @@ twice; ledger and engine have to agree; and no process, lock, temporary folder o
 | webhooks tampered with | ${formatCounts(webhooks)} |
 
 Named points are just before and just after the commit of a ledger method (\`OFC_FAULT=endBuild:after:2 ./ofc up\` dies at the
-second one); a kill "at any moment" is one of the platform process, the others are of processes below it.
+second one); a kill "at any moment" is one of the platform process, the others are of processes below it: gateway, the queue's
+server, git, an installer (npm) in the middle of a build, functions.
 
 | Place | Kills |
 | --- | ---: |
@@ -45,16 +46,19 @@ ${Object.entries(kills)
 | the queue is emptied, or its folder removed | \`queue.test.ts\` | the sweeper queues again what the ledger holds; no push is lost |
 | webhooks are lost, doubled, reordered | \`webhooks.test.ts\` | heads are compared; one build each; the newest commit wins |
 | GitHub answers 403, 429, 5xx or nothing for a moment | \`github-api.test.ts\` | the build goes on and its status is told afterwards |
-| the disk is full, or read-only at start | \`disk.test.ts\` | what serves goes on serving; with space again the newest commit goes live |
+| each of the writes above finds no room, again and again (\`OFC_FAULT=endBuild:full:2\`) | \`full-writes.test.ts\` | what was promised is kept, pushers are told the truth, the platform goes on by itself or, at its start, says so and stops |
+| the disk really fills up, at any place of a push | \`disk.test.ts\` | what serves goes on serving; a push is taken or told why not; with space again the newest commit goes live |
+| the disk turns read-only under a running platform (ext4 after an error), or is it at the start | \`disk.test.ts\` | pushes are refused with a sentence, functions serve on, the platform stops when asked; a restart on the mended disk heals |
 | locks of a killed git in a mirror or in a repository of the forge | \`stale-lock.test.ts\` | the next fetch, or the next start, removes them |
 | the clock jumps by a day | \`clock.test.ts\` | one worker at a time, order by generation (the ledger's clock is a tool; the process's is not changed) |
 | the platform dies at each of a build's five attempts | \`give-up.test.ts\` | before switching the build fails with the reason and what served goes on; once switching it is carried to its end |
 
 ## Zero downtime
 
-\`downtime.test.ts\` calls a function at a constant rate (\`DOWNTIME_RATE\`, requests a second) over 18 changes: pushes, deploys by
-\`/system/functions\`, versions that never become healthy, and scaling up and down. Not one request fails. Requests of two
-seconds and streamed answers that span switches finish, from the version that began them.
+\`downtime.test.ts\` asks a function for 1,000 answers a second (\`DOWNTIME_RATE\`), whether earlier ones came or not, over 18 changes:
+pushes, deploys by \`/system/functions\`, versions that never become healthy, and scaling up and down. Not one request fails, on
+a machine that reaches the rate or not; \`node bench/downtime.ts\` measures rate and latencies over pushes, deploys, roll-backs and
+changes of scale. Requests of two seconds and streamed answers that span switches finish, from the version that began them.
 
 An upgraded connection (WebSocket) stays with the version it was opened on. When that is replaced, the connection goes on until
 the old version's \`write_timeout\` is over and is closed then; a connection opened after the switch meets the new

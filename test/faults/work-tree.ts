@@ -28,6 +28,7 @@ export type WorkTree = {
   readonly name: string;
   readonly scm: "forge" | "github";
   readonly owner: string;
+  readonly hasPackage: boolean;
   readonly pushes: readonly Pushed[];
   /** Commit a change of one function or both, and push it; resolves when git ends. */
   push(kind: CommitKind): Promise<Pushed>;
@@ -61,6 +62,7 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
     name,
     scm,
     owner,
+    hasPackage,
     pushes,
     async push(kind) {
       const pushed = await inTurn(() => commit(kind));
