@@ -96,7 +96,7 @@ const TABLE: readonly {
     ],
   },
   {
-    title: "unchanged functions, told once, and a removed one",
+    title: "unchanged functions, told once",
     events: [
       {
         ...planned,
@@ -106,15 +106,34 @@ const TABLE: readonly {
         ],
       },
       { type: "function", name: "a", step: "unchanged" },
-      { type: "function", name: "old", step: "removed" },
       { type: "ended", state: "live", reason: "", ms: 80, urls: [] },
     ],
     lines: [
       "shop@1a2b3c4  2 functions: cart (node24), a (bash)",
       "a     unchanged",
-      "old   removed: it is no longer in stack.yml",
       "cart  unchanged",
       "live in 0.08 s",
+    ],
+  },
+  {
+    title: "a new function that goes again, because another one of its push failed",
+    events: [
+      {
+        ...planned,
+        functions: [
+          { name: "cart", lang: "node24", action: "build" },
+          { name: "a", lang: "bash", action: "build" },
+        ],
+      },
+      { type: "function", name: "a", step: "healthy", ms: 30 },
+      { type: "function", name: "cart", step: "failed", reason: "exit 1" },
+      { type: "function", name: "a", step: "removed" },
+    ],
+    lines: [
+      "shop@1a2b3c4  2 functions: cart (node24), a (bash)",
+      "a     healthy 30 ms",
+      "cart  failed: exit 1",
+      "a     removed again: it was new in this push, which did not go live",
     ],
   },
   {

@@ -104,7 +104,7 @@ function tellFunction(state: ProgressState, event: FunctionEvent): Told {
     case "unchanged":
       return done("unchanged");
     case "removed":
-      return done("removed: it is no longer in stack.yml");
+      return done("removed again: it was new in this push, which did not go live");
     case "failed":
       return tellFailure(state, name, known, event);
   }
