@@ -167,6 +167,9 @@ async function addArtifacts(archive: Archive, dataFolder: string): Promise<numbe
   return fresh.length;
 }
 
+/** What an engine knows of this machine's processes and containers. */
+const MACHINES_OWN: ReadonlySet<string> = new Set(["engine/processes", "engine/docker"]);
+
 /**
  * What changes with every push, within a few milliseconds. A record that is behind the next one is caught
  * up at the start: the forge sends again what the ledger knows, the ledger declares again what the engine has.
@@ -174,7 +177,7 @@ async function addArtifacts(archive: Archive, dataFolder: string): Promise<numbe
 async function snapshotRecords(archive: Archive, { dataFolder, staging }: Tools): Promise<number> {
   await snapshotDatabase(join(dataFolder, "git/forge.db"), join(staging, "forge.db"));
   await snapshotDatabase(join(dataFolder, "ledger.db"), join(staging, "ledger.db"));
-  const skip: Skip = (path) => path === "engine/processes" || isTemporary(path);
+  const skip: Skip = (path) => MACHINES_OWN.has(path) || isTemporary(path);
   await addTree(archive, dataFolder, "engine", skip);
   await addTree(archive, dataFolder, "secrets", isTemporary);
   await archive.add(join(dataFolder, "format"), "format");

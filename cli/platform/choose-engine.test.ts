@@ -14,30 +14,45 @@ async function setUp(t: ExecutionContext, recorded?: string) {
   return { folder, kind: () => readFile(join(folder, "engine/kind"), "utf8") };
 }
 
-for (const asked of ["auto", "process"] as const) {
-  test(`${asked} is the process engine, recorded at first start`, async (t) => {
+const answers = async () => {};
+const isAway = async () => {
+  throw new Error("No Docker answers");
+};
+
+for (const [asked, chosen] of [
+  ["auto", "process"],
+  ["process", "process"],
+  ["docker", "docker"],
+] as const) {
+  test(`${asked} is the ${chosen} engine, recorded at first start`, async (t) => {
     const { folder, kind } = await setUp(t);
 
-    t.is(await chooseEngine(folder, asked), "process");
-    t.is(await kind(), "process\n");
-    t.is(await chooseEngine(folder, asked), "process");
+    t.is(await chooseEngine(folder, asked, answers), chosen);
+    t.is(await kind(), `${chosen}\n`);
+    t.is(await chooseEngine(folder, "auto", isAway), chosen);
   });
 }
 
-test("an engine that this release does not have is refused, and nothing recorded", async (t) => {
+test("where Docker cannot be used the docker engine is refused, and nothing recorded", async (t) => {
   const { folder, kind } = await setUp(t);
 
-  await t.throwsAsync(chooseEngine(folder, "docker"), { message: /Use --engine auto\.$/ });
+  await t.throwsAsync(chooseEngine(folder, "docker", isAway), { message: "No Docker answers" });
 
   await t.throwsAsync(kind(), { code: "ENOENT" });
 });
 
-test("what was deployed with another engine is not replaced by a weaker one", async (t) => {
-  const { folder, kind } = await setUp(t, "docker\n");
+for (const [recorded, asked, why] of [
+  ["docker", "process", "and what was deployed lives in it; use --engine auto"],
+  ["process", "docker", "and what was deployed lives in it; use --engine auto"],
+  ["swarm", "auto", "which this release does not have; use the one that has it"],
+] as const) {
+  test(`what was deployed with the ${recorded} engine is not replaced when asked for ${asked}`, async (t) => {
+    const { folder, kind } = await setUp(t, `${recorded}\n`);
 
-  await t.throwsAsync(chooseEngine(folder, "auto"), {
-    message: `${folder} was started with the docker engine, which this release does not have; use another --data.`,
+    await t.throwsAsync(chooseEngine(folder, asked, answers), {
+      message: `${folder} was started with the ${recorded} engine, ${why}, or another --data.`,
+    });
+
+    t.is(await kind(), `${recorded}\n`);
   });
-
-  t.is(await kind(), "docker\n");
-});
+}

@@ -3,34 +3,48 @@ import { join } from "node:path";
 import { writeDurably } from "#sdk/durable-file.ts";
 import { errorCode } from "#sdk/errors.ts";
 
-export type EngineKind = "process";
+const ENGINES = ["process", "docker"] as const;
+export type EngineKind = (typeof ENGINES)[number];
 
 /**
  * The engine of this data folder: recorded at first start and never replaced by another, because what was
- * deployed lives in it.
+ * deployed lives in it. `checkDocker` rejects with what to do where Docker cannot be used.
  */
 export async function chooseEngine(
   dataFolder: string,
-  asked: "auto" | "process" | "docker",
+  asked: "auto" | EngineKind,
+  checkDocker: () => Promise<void>,
 ): Promise<EngineKind> {
-  if (asked === "docker") {
-    throw new Error(
-      "--engine docker is not there yet: this release runs functions on the process engine only. Use --engine auto.",
-    );
-  }
   const file = join(dataFolder, "engine", "kind");
-  const recorded = await readFile(file, "utf8").catch((error: unknown) => {
+  const recorded = await readRecorded(file);
+  if (recorded === undefined) {
+    const kind = asked === "auto" ? "process" : asked;
+    if (kind === "docker") await checkDocker();
+    await writeDurably(file, `${kind}\n`);
+    return kind;
+  }
+  const known = ENGINES.find((kind) => kind === recorded);
+  if (known === undefined)
+    throw startedWith(
+      dataFolder,
+      recorded,
+      "which this release does not have; use the one that has it",
+    );
+  if (asked !== "auto" && asked !== known)
+    throw startedWith(dataFolder, recorded, "and what was deployed lives in it; use --engine auto");
+  return known;
+}
+
+async function readRecorded(file: string): Promise<string | undefined> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   });
-  if (recorded === undefined) {
-    await writeDurably(file, "process\n");
-    return "process";
-  }
-  if (recorded.trim() !== "process") {
-    throw new Error(
-      `${dataFolder} was started with the ${recorded.trim()} engine, which this release does not have; use another --data.`,
-    );
-  }
-  return "process";
+  return text?.trim();
+}
+
+function startedWith(dataFolder: string, recorded: string, why: string): Error {
+  return new Error(
+    `${dataFolder} was started with the ${recorded} engine, ${why}, or another --data.`,
+  );
 }

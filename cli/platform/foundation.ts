@@ -9,6 +9,7 @@ import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { createFaultPoint } from "./fault-point.ts";
 import { type GatewayChild, startGateway } from "./gateway-child.ts";
 import { gatewayEnv } from "./gateway-env.ts";
+import { checkDocker } from "./open-engine.ts";
 import { createOwnerPolicy, type OwnerPolicy } from "./owner-policy.ts";
 import { type PlatformSecrets, readPlatformSecrets } from "./platform-secrets.ts";
 import { createReporter, type Reporter } from "./report-parts.ts";
@@ -67,7 +68,7 @@ export async function startFoundation(
     ({ path }) => path,
   );
   onStop(data.unlock);
-  const engineKind = await chooseEngine(data.path, options.engine);
+  const engineKind = await chooseEngine(data.path, options.engine, () => checkDocker(given.env));
   const secrets = await readPlatformSecrets(data.secrets);
   const sockets = socketUrls(data.run);
 

@@ -1,8 +1,15 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { connectDocker } from "#provider/docker/connect-docker.ts";
+import { openDockerEngine } from "#provider/docker/open-docker-engine.ts";
+import { readSettings } from "#provider/docker/read-settings.ts";
 import { openProcessEngine } from "#provider/process/open-process-engine.ts";
 import type { Engine } from "#provider/provider.ts";
 import { createProvider } from "#provider/serve.ts";
 import type { Handler } from "#sdk/answer.ts";
+import type { Env } from "#sdk/env.ts";
+import { errorCode } from "#sdk/errors.ts";
+import type { EngineKind } from "./choose-engine.ts";
 import type { Foundation } from "./foundation.ts";
 import { RELEASE } from "./release.ts";
 
@@ -15,9 +22,24 @@ export type OpenedEngine = {
   readonly words: string;
 };
 
-/** Open the engine of this data folder; what was deployed begins to start. */
+/** Open the engine of this data folder; what was deployed begins to start, or is taken over. */
 export async function openEngine(base: Foundation): Promise<OpenedEngine> {
-  const { data, settings, secrets, log } = base;
+  const { secrets, log, engineKind } = base;
+  const { engine, words } = await OPEN[engineKind](base);
+  return {
+    engine,
+    handler: createProvider({ engine, credentials: secrets.basicAuth, version: RELEASE, log }),
+    ready: engine.ready(),
+    words: `${engineKind}, ${words}`,
+  };
+}
+
+const OPEN = {
+  process: openProcess,
+  docker: openDocker,
+} satisfies Record<EngineKind, unknown>;
+
+async function openProcess({ data, settings, log }: Foundation) {
   const engine = await openProcessEngine({
     dataFolder: data.path,
     runFolder: data.run,
@@ -25,10 +47,29 @@ export async function openEngine(base: Foundation): Promise<OpenedEngine> {
     log,
     settings: { drainMs: settings.drainMs },
   });
-  return {
-    engine,
-    handler: createProvider({ engine, credentials: secrets.basicAuth, version: RELEASE, log }),
-    ready: engine.ready(),
-    words: `${base.engineKind}, for development and trusted code: ${engine.isolation}`,
-  };
+  return { engine, words: `for development and trusted code: ${engine.isolation}` };
+}
+
+async function openDocker({ data, settings, url, log }: Foundation) {
+  const engine = await openDockerEngine({
+    dataFolder: data.path,
+    dockerHost: settings.env.DOCKER_HOST,
+    gatewayUrl: url,
+    readRegistryAuth: () => readIfThere(join(data.secrets, "registry-secret")),
+    log,
+    settings: readSettings(settings.env),
+  });
+  return { engine, words: engine.isolation };
+}
+
+/** Rejects with what to do where functions cannot run on Docker. */
+export async function checkDocker(env: Env): Promise<void> {
+  await connectDocker(env.DOCKER_HOST, readSettings(env));
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
 }

@@ -42,13 +42,15 @@ export async function openDockerEngine(options: DockerEngineOptions): Promise<Do
   const { readRegistryAuth = async () => undefined } = options;
   const docker = await connectDocker(options.dockerHost, settings);
   const folder = await openEngineFolder(dataFolder);
-  const replicasFolder = join(folder.path, "replicas");
+  // Of this machine: a copy of the data folder must not take the original's containers for its own.
+  const ownFolder = join(folder.path, "docker");
+  const replicasFolder = join(ownFolder, "replicas");
   await mkdir(replicasFolder, { recursive: true, mode: 0o700 });
-  const platforms = createPlatformRecordStore(folder.path);
+  const platforms = createPlatformRecordStore(ownFolder);
   const { platform } = await platforms.read();
   const network = await protectNetwork({
     ...{ docker, platform, settings, gatewayUrl, log },
-    folder: folder.path,
+    folder: ownFolder,
     network: await openNetwork(docker.calls, platforms, settings),
   });
 

@@ -22,9 +22,9 @@ export type PlatformRecordStore = {
   write(changed: PlatformRecord): Promise<void>;
 };
 
-/** `docker.json` in the engine's folder. */
-export function createPlatformRecordStore(engineFolder: string): PlatformRecordStore {
-  const path = join(engineFolder, "docker.json");
+/** `platform.json` in the folder that is this engine's alone. */
+export function createPlatformRecordStore(folder: string): PlatformRecordStore {
+  const path = join(folder, "platform.json");
   const write = (changed: PlatformRecord) => writeDurably(path, JSON.stringify(changed));
 
   return {

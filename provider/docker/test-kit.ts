@@ -101,7 +101,7 @@ export async function openUnderTest(
 
 /** Containers that were kept running, and the network. */
 async function removeAll(api: Docker, folder: string): Promise<void> {
-  const text = await readFile(join(folder, "engine/docker.json"), "utf8");
+  const text = await readFile(join(folder, "engine/docker/platform.json"), "utf8");
   const platform = /"platform":"(\w+)"/.exec(text)?.[1] ?? "";
   const filters = { label: [`${containerLabels.platform}=${platform}`] };
   for (const { Id } of await api.listContainers({ all: true, filters }))
