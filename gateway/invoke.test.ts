@@ -253,6 +253,20 @@ test("a body that stops coming is 408", async (t) => {
   t.regex(await upload(100_000), /^HTTP\/1.1 408 /);
 });
 
+test("a small body that drips is 408, however steadily it comes", async (t) => {
+  const { port, serve } = await setUp(t, { read_timeout: "300ms" });
+  await serve("cart", (_request, response) => response.end("answered"));
+  const { socket, text } = dial(port);
+  t.teardown(() => socket.destroy());
+
+  socket.write("POST /function/cart HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000\r\n\r\n");
+  const dripping = setInterval(() => socket.write("x"), 10);
+  t.teardown(() => clearInterval(dripping));
+
+  await until(() => text() !== "");
+  t.regex(text(), /^HTTP\/1.1 408 /);
+});
+
 test("a replica that refuses connections is passed over, whatever the method, and logged", async (t) => {
   const { url, provider, gateway, lines, listen, serve } = await setUp(t);
   const good = await serve("cart", async (request, response) =>

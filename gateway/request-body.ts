@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 const GATHER_BYTES = 16 * 1_024;
 
 export type BodyLimits = {
-  /** Longest silence before 408. */
+  /** Longest silence before 408; a body of a few kilobytes has to be whole by then. */
   readonly idleMs: number;
   /** 413 above; unlimited when absent. */
   readonly limitBytes?: number;
@@ -53,16 +53,14 @@ function gather(
   refused: (error: HttpError) => void,
 ): void {
   const chunks: Buffer[] = [];
-  const idle = setTimeout(() => refused(tooSlow(idleMs)), idleMs);
-  request.on("data", (chunk: Buffer) => {
-    chunks.push(chunk);
-    idle.refresh();
-  });
+  // For all of it: one that drips would be waited for byte by byte.
+  const late = setTimeout(() => refused(tooSlow(idleMs)), idleMs);
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.once("end", () => {
-    clearTimeout(idle);
+    clearTimeout(late);
     opened(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length));
   });
-  request.once("close", () => clearTimeout(idle));
+  request.once("close", () => clearTimeout(late));
 }
 
 /** The request as a stream of its own, so that an upstream which fails never takes the client's socket with it. */
