@@ -36,6 +36,7 @@ export function toRefusal(error: unknown): unknown {
   );
 }
 
+/** Two kinds of streams meet here, and each has its own word for an end that came too early. */
 function isOurs(code: string | undefined): boolean {
-  return code !== undefined && !code.startsWith("ERR_STREAM_PREMATURE");
+  return code !== undefined && !/^(ERR_STREAM_PREMATURE|STREAM_DESTROYED)/.test(code);
 }

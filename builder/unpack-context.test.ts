@@ -163,6 +163,17 @@ test("a tar that ends in the middle of a file is refused", async (t) => {
   t.like(await t.throwsAsync(unpacking), { status: 400 });
 });
 
+test("a tar that ends before a file's first byte is refused", async (t) => {
+  const folder = await makeFolder(t);
+  const tar = Buffer.from(await packEntries([{ name: "context/a", text: "" }]));
+  tar.write("4755".padEnd(12, "\0"), 124, "latin1");
+  writeChecksum(tar);
+
+  const unpacking = unpack(folder, tar.subarray(0, 1_536));
+
+  t.like(await t.throwsAsync(unpacking), { status: 400, code: "bad-tar" });
+});
+
 test("bytes that are no tar are refused", async (t) => {
   const folder = await makeFolder(t);
 
