@@ -3,8 +3,8 @@ import { describe } from "#sdk/errors.ts";
 import type { Parser } from "./parser.ts";
 
 /** More of either is a finding: a parser answers, or refuses, at once. */
-export const TIME_LIMIT_MS = 1_000;
-export const MEMORY_LIMIT_BYTES = 256 * 1024 ** 2;
+const TIME_LIMIT_MS = 1_000;
+const MEMORY_LIMIT_BYTES = 256 * 1024 ** 2;
 
 export type Verdict =
   | { readonly kind: "fine"; readonly shape: string }
@@ -13,21 +13,28 @@ export type Verdict =
 
 /** Have a parser read one input, and look at what it throws, how long it computes and what it allocates. */
 export async function judge(parser: Parser, input: Buffer): Promise<Verdict> {
-  const cpu = process.threadCpuUsage();
-  const before = allocated();
   try {
-    const shape = await parser.read(input);
-    const { user, system } = process.threadCpuUsage(cpu);
-    const ms = Math.round((user + system) / 1_000);
+    const first = await measure(parser, input);
+    if (first.ms <= TIME_LIMIT_MS && first.bytes <= MEMORY_LIMIT_BYTES)
+      return { kind: "fine", shape: first.shape };
+    // What is slow or large once may have loaded or compiled something.
+    const { shape, ms, bytes } = await measure(parser, input);
     if (ms > TIME_LIMIT_MS)
       return { kind: "finding", id: "slow", why: `it took ${ms} ms of one core` };
-    const bytes = allocated() - before;
     if (bytes > MEMORY_LIMIT_BYTES)
       return { kind: "finding", id: "memory", why: `it allocated ${bytes} bytes` };
     return { kind: "fine", shape };
   } catch (error) {
     return { kind: "finding", id: placeOf(error), why: describe(error) };
   }
+}
+
+async function measure(parser: Parser, input: Buffer) {
+  const cpu = process.threadCpuUsage();
+  const before = allocated();
+  const shape = await parser.read(input);
+  const { user, system } = process.threadCpuUsage(cpu);
+  return { shape, ms: Math.round((user + system) / 1_000), bytes: allocated() - before };
 }
 
 function allocated(): number {

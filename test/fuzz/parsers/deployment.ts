@@ -28,7 +28,7 @@ export const deployment: Parser = {
       return `taken ${Object.keys(read).sort().join(" ")}`;
     } catch (error) {
       if (!(error instanceof HttpError) || error.status >= 500) throw error;
-      return `${error.status} ${error.message.split(":")[0]?.slice(0, 30)}`;
+      return `${error.status} ${error.message.split(/[.:]/)[0]?.slice(0, 30)}`;
     }
   },
 };
