@@ -125,6 +125,9 @@ export async function killInstaller(
   await pushing;
 }
 
+/** A version that dies three times in a row right after it was published gives way to the previous one. */
+const MOST_FUNCTIONS = 2;
+
 /** Kill gateway, queue server, git, installers and functions: of what is there the kind with the fewest kills. */
 export async function killBelow(
   stage: Stage,
@@ -134,15 +137,19 @@ export async function killBelow(
   killed: (kind: Kind) => void,
 ): Promise<void> {
   const { victim } = stage;
+  let functions = 0;
   await victim.ready;
   while (!over.aborted && !victim.isGone()) {
     await sleep(random.below(KILL_PAUSE_MS));
     const byKind = Map.groupBy(victim.children(), kindOf);
+    if (functions === MOST_FUNCTIONS) byKind.delete("function");
     const [rarest] = [...byKind.keys()].toSorted(
       (a, b) => (kills.get(a) ?? 0) - (kills.get(b) ?? 0),
     );
     const children = rarest === undefined ? [] : (byKind.get(rarest) ?? []);
-    if (rarest !== undefined && endProcess(random.pick(children).pid)) killed(rarest);
+    if (rarest === undefined || !endProcess(random.pick(children).pid)) continue;
+    killed(rarest);
+    if (rarest === "function") functions += 1;
   }
 }
 
