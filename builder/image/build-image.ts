@@ -100,10 +100,10 @@ function createGuard(
 /** Images are named as functions pull them; where they are pushed may have another name. */
 function decideTarget(
   { image }: BuildConfig,
-  { rules, pushPrefix }: ImageSettings,
+  { platformPrefix, pushPrefix }: ImageSettings,
 ): { readonly image: string; readonly push: boolean } {
   if (pushPrefix === undefined) return { image, push: false };
-  const from = `${rules.platformPrefix.replace(/\/+$/, "")}/`;
+  const from = `${platformPrefix.replace(/\/+$/, "")}/`;
   const to = `${pushPrefix.replace(/\/+$/, "")}/`;
   return { image: image.startsWith(from) ? to + image.slice(from.length) : image, push: true };
 }

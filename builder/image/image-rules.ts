@@ -1,10 +1,10 @@
 import { HttpError } from "#sdk/errors.ts";
 import { scanDockerfile } from "./scan-dockerfile.ts";
 
-/** What the images of owners, and what they may build on. Prefixes are as in a reference, `127.0.0.1:5000/base/`. */
+/** Where owners' images lie, and what they may build on; as in a reference: `127.0.0.1:5000/base/`, `node`. */
 export type ImageRules = {
-  /** Below which every owner's images lie: `local`, `registry.example.org/functions`. */
-  readonly platformPrefix: string;
+  /** Below each of which every owner's images lie: `ofc.local`, and `registry.example.org/functions` where they are pushed. */
+  readonly platformPrefixes: readonly string[];
   /** What owners may build on besides their own; everything public when empty. */
   readonly basePrefixes: readonly string[];
   /** Frontends that `# syntax=` may name. */
@@ -53,18 +53,18 @@ export function checkDockerfile(
 /** Throws 422 for an image that this build must not see. Names of stages pass, since they hold no slash. */
 export function checkImage(reference: string, ownImage: string, rules: ImageRules): void {
   const repository = toRepository(reference);
-  const platform = toPrefix(rules.platformPrefix);
-  const own = `${repositoryOfOwner(ownImage, platform)}/`;
-  if (repository.startsWith(own)) return;
-  if (rules.basePrefixes.some((prefix) => repository.startsWith(toPrefix(prefix)))) return;
-  if (`${repository}/`.startsWith(platform))
+  const platforms = rules.platformPrefixes.map(toPrefix);
+  const owner = ownerIn(toRepository(ownImage), platforms);
+  if (platforms.some((prefix) => repository.startsWith(`${prefix}${owner}/`))) return;
+  if (rules.basePrefixes.some((base) => isBelow(repository, base))) return;
+  if (platforms.some((prefix) => `${repository}/`.startsWith(prefix)))
     throw refuse(`uses the image "${reference}", which is not one of this owner's`);
   // Two names of one registry must not be two rules.
   if (isNearby(repository.split("/")[0] ?? ""))
     throw refuse(
       `uses the image "${reference}": a registry of this network has to be named by the operator (build_base_images)`,
     );
-  if (rules.basePrefixes.length > 0 && repository.includes("/") && !isStage(reference))
+  if (rules.basePrefixes.length > 0 && !isStage(reference))
     throw refuse(
       `uses the image "${reference}"; functions here build on ${rules.basePrefixes.join(", ")}`,
     );
@@ -77,7 +77,7 @@ function checkSyntax(name: string, { syntaxes }: ImageRules): void {
 }
 
 /** `docker.io/library/node` of `node:24`: registry and path as Docker completes them, without tag and digest. */
-export function toRepository(reference: string): string {
+function toRepository(reference: string): string {
   const name = reference
     .toLowerCase()
     .replace(/^docker-image:\/\//, "")
@@ -99,11 +99,15 @@ function toPrefix(prefix: string): string {
   return whole.slice(0, -1);
 }
 
-/** `<prefix>/<owner>` of `<prefix>/<owner>/<repository>/<function>:<tag>`. */
-function repositoryOfOwner(image: string, platform: string): string {
-  const repository = toRepository(image);
-  const owner = repository.startsWith(platform) ? repository.slice(platform.length) : repository;
-  return `${platform}${owner.split("/")[0]}`;
+/** `node` is one image, `ghcr.io/openfaas/` all that are below it. */
+function isBelow(repository: string, base: string): boolean {
+  return repository === toRepository(base) || repository.startsWith(toPrefix(base));
+}
+
+/** `alice` of `<prefix>alice/shop/cart`; an image elsewhere has no owner. */
+function ownerIn(repository: string, platforms: readonly string[]): string {
+  const prefix = platforms.find((one) => repository.startsWith(one));
+  return prefix === undefined ? "" : (repository.slice(prefix.length).split("/")[0] ?? "");
 }
 
 /** Names that only this network knows: localhost, single words, addresses, and anything with a port. */

@@ -3,6 +3,8 @@ import type { ImageRules } from "./image-rules.ts";
 
 export type ImageSettings = {
   readonly rules: ImageRules;
+  /** What stands before the owner in references: `repository_url`. */
+  readonly platformPrefix: string;
   /** Registry and path that take the place of the platform's prefix when an image is pushed; local only when absent. */
   readonly pushPrefix: string | undefined;
   /** Of `RUN`. */
@@ -18,13 +20,15 @@ const GIB = 1024 ** 3;
 /** `platformPrefix` is what git-tar puts before the owner in image references: `repository_url`, or `local`. */
 export function readImageSettings(env: Env, platformPrefix: string): ImageSettings {
   const read = readEnv(env);
+  const pushPrefix = read.text("push_repository_url", "") || undefined;
   return read.done({
+    platformPrefix,
+    pushPrefix,
     rules: {
-      platformPrefix,
+      platformPrefixes: [platformPrefix, ...(pushPrefix === undefined ? [] : [pushPrefix])],
       basePrefixes: listOf(read.text("build_base_images", "")),
       syntaxes: listOf(read.text("build_syntaxes", "docker/dockerfile")),
     },
-    pushPrefix: read.text("push_repository_url", "") || undefined,
     network: read.boolean("build_network", false) ? "default" : "none",
     sharedCache: read.boolean("build_shared_cache", false),
     cacheBytes: read.integer("build_cache_gib", 20, { min: 0 }) * GIB,

@@ -4,7 +4,7 @@ import { extract, type Header, type Pack, pack } from "tar-stream";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
 import { CONFIG_ENTRY, parseBuildConfig } from "../build-config.ts";
-import { createEntryRules } from "../place-entry.ts";
+import { createEntryRules, type Placed } from "../place-entry.ts";
 import { collectEntry, limitBytes, toRefusal } from "../read-tar.ts";
 import type { BuilderSettings } from "../settings.ts";
 import { checkLinks } from "./check-links.ts";
@@ -19,6 +19,13 @@ export type Repacked = {
 };
 
 type Entry = AsyncIterable<unknown> & { readonly header: Header; resume(): unknown };
+
+/** What was met on the way. */
+type Seen = {
+  readonly links: Map<string, string>;
+  config: BuildConfig | undefined;
+  dockerfile: string | undefined;
+};
 
 export const DOCKERFILE = "Dockerfile";
 const DOCKERFILE_BYTES = 64 * 1024;
@@ -56,42 +63,47 @@ async function copyEntries(
   tellHead: (head: ContextHead) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const decide = createEntryRules(settings);
+  const seen: Seen = { links: new Map(), config: undefined, dockerfile: undefined };
+  // BuildKit knows a tar by its first header, which has to be a plain one.
+  await write(tar, { name: "./", type: "directory", mode: 0o755 }, []);
+  // From here on in one go: an archive that ended before anyone reads it never says so.
+  signal.throwIfAborted();
   const archive = extract();
   const feeding = pipeline(body, limitBytes(settings.maxContextBytes), archive, { signal });
   // The loop ends with the same error.
   feeding.catch(() => {});
-  const decide = createEntryRules(settings);
-  const links = new Map<string, string>();
-  let config: BuildConfig | undefined;
-  let dockerfile: string | undefined;
-  // BuildKit knows a tar by its first header, which has to be a plain one.
-  await write(tar, { name: "./", type: "directory", mode: 0o755 }, []);
 
   for await (const entry of archive as AsyncIterable<Entry>) {
-    const placed = decide(entry.header);
-    if (placed.kind === "config") config = parseBuildConfig(await collectEntry(entry));
-    else if (placed.kind === "directory" && placed.path !== "")
-      await write(tar, { name: placed.path, type: "directory", mode: 0o755 }, []);
-    else if (placed.kind === "link") {
-      links.set(placed.path, placed.target);
-      const { path: name, target: linkname } = placed;
-      await write(tar, { name, type: "symlink", linkname, mode: 0o777 }, []);
-    } else if (placed.kind === "file") {
-      const { path: name, mode } = placed;
-      const size = entry.header.size ?? 0;
-      if (name === DOCKERFILE) {
-        const bytes = await collectEntry(refuseLarge(entry, size));
-        dockerfile = bytes.toString();
-        await write(tar, { name, mode, size }, [bytes]);
-      } else await write(tar, { name, mode, size }, entry);
-    }
+    await copyEntry(entry, decide(entry.header), tar, seen);
+    const { config, dockerfile } = seen;
     if (config !== undefined && dockerfile !== undefined) tellHead({ config, dockerfile });
     entry.resume();
   }
   await feeding;
-  checkLinks(links);
-  if (config === undefined) throw refuse(`has no ${CONFIG_ENTRY}`);
-  if (dockerfile === undefined) throw refuse(`has no context/${DOCKERFILE}`);
+  checkLinks(seen.links);
+  if (seen.config === undefined) throw refuse(`has no ${CONFIG_ENTRY}`);
+  if (seen.dockerfile === undefined) throw refuse(`has no context/${DOCKERFILE}`);
+}
+
+async function copyEntry(entry: Entry, placed: Placed, tar: Pack, seen: Seen): Promise<void> {
+  if (placed.kind === "ignored") return;
+  if (placed.kind === "config") {
+    seen.config = parseBuildConfig(await collectEntry(entry));
+    return;
+  }
+  const { kind, path: name } = placed;
+  if (kind === "link") {
+    seen.links.set(name, placed.target);
+    return write(tar, { name, type: "symlink", linkname: placed.target, mode: 0o777 }, []);
+  }
+  if (kind === "directory")
+    return name === "" ? undefined : write(tar, { name, type: "directory", mode: 0o755 }, []);
+  const header = { name, mode: placed.mode, size: entry.header.size ?? 0 };
+  if (name !== DOCKERFILE) return write(tar, header, entry);
+  const bytes = await collectEntry(refuseLarge(entry, header.size));
+  seen.dockerfile = bytes.toString();
+  return write(tar, header, [bytes]);
 }
 
 function refuseLarge(entry: Entry, size: number): Entry {

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import test, { type ExecutionContext } from "ava";
+import { extract, type Header, pack } from "tar-stream";
+import { DEFAULT_SETTINGS } from "../settings.ts";
+import { collect, configEntry } from "../test-builder.ts";
+import { repackContext } from "./repack-context.ts";
+import { takeHead } from "./take-head.ts";
+
+type Entry = Partial<Header> & { name: string; text?: string };
+
+const CONFIG = Object.entries(configEntry()).map(([name, text]) => ({ name, text }));
+const DOCKERFILE = { name: "context/Dockerfile", text: "FROM a\n" };
+const LIMITS = {
+  ...DEFAULT_SETTINGS,
+  maxEntries: 50,
+  maxFileBytes: 5_000_000,
+  maxContextBytes: 9_000_000,
+};
+
+const HOSTILE: Readonly<Record<string, readonly [readonly Entry[], RegExp]>> = {
+  "an absolute name": [[{ name: "/context/a", text: "x" }], /absolute name/],
+  "a name that climbs": [[{ name: "context/../../a", text: "x" }], /"\.\." in its name/],
+  "a link that leaves": [[{ name: "context/a", type: "symlink", linkname: "../x" }], /outside/],
+  "links that leave only together": [
+    [
+      { name: "context/d/e/top", type: "symlink", linkname: "../.." },
+      { name: "context/out", type: "symlink", linkname: "d/e/top/.." },
+    ],
+    /leaves the context/,
+  ],
+  "links that go in circles": [
+    [
+      { name: "context/a", type: "symlink", linkname: "b" },
+      { name: "context/b", type: "symlink", linkname: "a" },
+    ],
+    /goes in circles/,
+  ],
+  "a device": [[{ name: "context/a", type: "character-device", devmajor: 1 }], /device/],
+  "a hard link": [[{ name: "context/b", type: "link", linkname: "/etc/passwd" }], /is a link/],
+  "too many entries": [
+    Array.from({ length: 51 }, (_, index) => ({ name: `context/${index}`, text: "" })),
+    /one entry too many/,
+  ],
+  "a Dockerfile that is a link": [
+    [{ name: "context/Dockerfile", type: "symlink", linkname: "a" }],
+    /no context\/Dockerfile|appears twice/,
+  ],
+  "a Dockerfile beyond reading": [
+    [{ name: "context/Dockerfile", text: "x".repeat(70_000) }],
+    /at most 65536 are read/,
+  ],
+};
+for (const [what, [entries, reason]] of Object.entries(HOSTILE))
+  for (const place of ["first", "last"])
+    test(`${what} is refused where it comes ${place}`, async (t) => {
+      const rest = /Dockerfile/.test(what) ? CONFIG : [...CONFIG, DOCKERFILE];
+      const all = place === "first" ? [...entries, ...rest] : [...rest, ...entries];
+
+      const error = await t.throwsAsync(read(t, await packEntries(all)), { message: reason });
+
+      t.like(error, { status: 422 });
+    });
+
+for (const [what, entries, reason] of [
+  ["settings", [DOCKERFILE], /has no com\.openfaas\.docker\.config/],
+  ["a Dockerfile", CONFIG, /has no context\/Dockerfile/],
+] as const)
+  test(`a tar without ${what} is refused`, async (t) => {
+    await t.throwsAsync(read(t, await packEntries(entries)), { message: reason });
+  });
+
+test("a tar that ends in the middle is refused, wherever", async (t) => {
+  const tar = await packEntries([
+    ...CONFIG,
+    DOCKERFILE,
+    { name: "context/a", text: "x".repeat(9_000) },
+  ]);
+
+  for (const at of [100, 700, 1_700, 3_000, 8_000])
+    t.like(await t.throwsAsync(read(t, tar.subarray(0, at)), undefined, `${at}`), { status: 400 });
+});
+
+test("the context is written anew at the root, with fixed times and plain modes, its folder first", async (t) => {
+  const tar = await packEntries([
+    { name: "com.openfaas.secrets", text: "sealed" },
+    { name: "context/bin/run", text: "#!", mode: 0o6777, uid: 7, mtime: new Date(9e11) },
+    { name: "./context/ä/ö", text: "é" },
+    { name: "context/again", type: "symlink", linkname: "bin/run" },
+    DOCKERFILE,
+    ...CONFIG,
+  ]);
+
+  const { entries, config, dockerfile } = await read(t, tar);
+
+  t.deepEqual(entries, [
+    ["./", "directory", 0o755, ""],
+    ["bin/run", "file", 0o755, "#!"],
+    ["ä/ö", "file", 0o644, "é"],
+    ["again", "symlink", 0o777, ""],
+    ["Dockerfile", "file", 0o644, "FROM a\n"],
+  ]);
+  t.is(config.image, "local/alice/shop/cart:1");
+  t.is(dockerfile, "FROM a\n");
+});
+
+test("a head that comes early is known before the rest has come", async (t) => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const tar = await packEntries([
+    ...CONFIG,
+    DOCKERFILE,
+    { name: "context/z", text: "x".repeat(200_000) },
+  ]);
+  async function* slowly() {
+    yield tar.subarray(0, 10_000);
+    await asked;
+    yield tar.subarray(10_000);
+  }
+
+  const { signal } = new AbortController();
+  const repacked = repackContext(Readable.from(slowly()), LIMITS, signal);
+  const { context, dockerfile } = await takeHead(repacked, "/none");
+  ask();
+
+  t.is(dockerfile, "FROM a\n");
+  t.is((await collect(context)).length % 512, 0);
+});
+
+test("a head that comes late, behind more than is held, loses nothing", async (t) => {
+  const text = "x".repeat(2_500_000);
+  const big = { name: "context/big", text };
+
+  const { entries } = await read(t, await packEntries([big, DOCKERFILE, ...CONFIG]));
+
+  t.is(entries.find(([name]) => name === "big")?.[3].length, text.length);
+});
+
+test("an abort ends the reading with its reason", async (t) => {
+  const leaving = new AbortController();
+  const body = new Readable({ read() {} });
+  const repacked = repackContext(body, LIMITS, leaving.signal);
+
+  leaving.abort(new Error("superseded"));
+
+  await t.throwsAsync(takeHead(repacked, "/none"), { message: "superseded" });
+  t.true(body.destroyed);
+});
+
+async function read(t: ExecutionContext, tar: Uint8Array) {
+  const folder = await mkdtemp(join(tmpdir(), "ofc-repack-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const { signal } = new AbortController();
+  const repacked = repackContext(Readable.from([tar]), LIMITS, signal);
+  const { context, config, dockerfile } = await takeHead(repacked, join(folder, "spool"));
+  const archive = extract();
+  const whole = await collect(context);
+  archive.end(whole);
+  const entries: [string, string, number, string][] = [];
+  for await (const entry of archive) {
+    const { name, type = "", mode = 0 } = entry.header;
+    entries.push([name, type ?? "", mode, Buffer.from(await collect(entry)).toString()]);
+  }
+  return { entries, config, dockerfile };
+}
+
+async function packEntries(entries: readonly Entry[]): Promise<Uint8Array<ArrayBuffer>> {
+  const tar = pack();
+  for (const { text, ...header } of entries) {
+    if (text === undefined) tar.entry(header);
+    else tar.entry(header, text);
+  }
+  tar.finalize();
+  return collect(tar);
+}

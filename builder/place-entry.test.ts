@@ -1,0 +1,85 @@
+import { posix } from "node:path";
+import test from "ava";
+import fc from "fast-check";
+import type { Header } from "tar-stream";
+import { HttpError } from "#sdk/errors.ts";
+import { createEntryRules, type Placed } from "./place-entry.ts";
+
+const LIMITS = { maxEntries: 100, maxFileBytes: 100, maxPathBytes: 60, maxContextBytes: 1_000 };
+const part = fc.constantFrom(
+  "context",
+  "a",
+  "b",
+  "..",
+  ".",
+  "",
+  "\\",
+  "a\n",
+  "\0",
+  "é",
+  "x".repeat(40),
+);
+const path = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join("/"));
+const header: fc.Arbitrary<Header> = fc.record({
+  name: fc.oneof(
+    path,
+    path.map((text) => `context/${text}`),
+    fc.string({ unit: "binary" }),
+  ),
+  type: fc.constantFrom(
+    "file",
+    "directory",
+    "symlink",
+    "link",
+    "fifo",
+    "block-device",
+    "contiguous-file",
+  ),
+  linkname: fc.oneof(path, fc.constant("/etc/passwd"), fc.constant("")),
+  size: fc.oneof(fc.nat(120), fc.constantFrom(-1, Number.NaN, 2 ** 60)),
+  mode: fc.nat(0o7777),
+});
+
+/** What is placed of these entries, up to the first that is refused. */
+function placeAll(headers: readonly Header[]): Exclude<Placed, { kind: "config" | "ignored" }>[] {
+  const decide = createEntryRules(LIMITS);
+  const placed: Exclude<Placed, { kind: "config" | "ignored" }>[] = [];
+  try {
+    for (const one of headers) {
+      const entry = decide(one);
+      if (entry.kind !== "config" && entry.kind !== "ignored") placed.push(entry);
+    }
+  } catch (error) {
+    if (!(error instanceof HttpError) || error.status !== 422) throw error;
+  }
+  return placed;
+}
+
+test("whatever the entries of a tar are, each is placed inside the context or refused with 422", (t) => {
+  let placed = 0;
+  fc.assert(
+    fc.property(fc.array(header, { maxLength: 8 }), (headers) => {
+      const links = new Set<string>();
+      for (const entry of placeAll(headers)) {
+        placed += 1;
+        t.is(
+          posix.join("/context", entry.path),
+          posix.normalize(`/context/${entry.path}`.replace(/\/$/, "")),
+        );
+        t.false(entry.path.startsWith("/") || entry.path.split("/").includes(".."), entry.path);
+        t.false(
+          [...links].some((link) => entry.path.startsWith(`${link}/`)),
+          "nothing is written through a link",
+        );
+        if (entry.kind === "link") {
+          links.add(entry.path);
+          const target = posix.join("/x", posix.dirname(entry.path), entry.target);
+          t.true(target.startsWith("/x"), `${entry.path} -> ${entry.target}`);
+        }
+        if (entry.kind === "file") t.true(entry.mode === 0o644 || entry.mode === 0o755);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+  t.true(placed > 100, "some entries are good");
+});
