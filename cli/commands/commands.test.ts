@@ -163,7 +163,7 @@ testAdmin(
     t.regex(stdout, /^pipeline: 0 waiting, 0 running, 0 to be tried again, 1 given up$/m);
     t.regex(stdout, /^STATE +CALL +FUNCTION +OWNER +ATTEMPTS +QUEUED +LAST ERROR$/m);
     t.is(retried.stdout, `Call ${callId} waits for another try; ./ofc queue shows how it goes.\n`);
-    t.like(JSON.parse((await admin.ofc("queue", "--json")).stdout), { length: 2 });
+    t.like(JSON.parse((await admin.ofc("queue", "--json")).stdout), { length: 3 });
   },
 );
 
