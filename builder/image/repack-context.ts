@@ -87,18 +87,19 @@ async function copyEntries(
 }
 
 async function copyEntry(entry: Entry, placed: Placed, tar: Pack, seen: Seen): Promise<void> {
-  if (placed.kind === "ignored") return;
-  if (placed.kind === "config") {
-    seen.config = parseBuildConfig(await collectEntry(entry));
+  if (placed.kind === "ignored" || placed.kind === "config") {
+    if (placed.kind === "config") seen.config = parseBuildConfig(await collectEntry(entry));
     return;
   }
-  const { kind, path: name } = placed;
-  if (kind === "link") {
+  const { path: name } = placed;
+  if (placed.kind === "link") {
     seen.links.set(name, placed.target);
     return write(tar, { name, type: "symlink", linkname: placed.target, mode: 0o777 }, []);
   }
-  if (kind === "directory")
-    return name === "" ? undefined : write(tar, { name, type: "directory", mode: 0o755 }, []);
+  if (placed.kind === "directory") {
+    if (name !== "") await write(tar, { name, type: "directory", mode: 0o755 }, []);
+    return;
+  }
   const header = { name, mode: placed.mode, size: entry.header.size ?? 0 };
   if (name !== DOCKERFILE) return write(tar, header, entry);
   const bytes = await collectEntry(refuseLarge(entry, header.size));
