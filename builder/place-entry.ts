@@ -6,7 +6,8 @@ import type { BuilderSettings } from "./settings.ts";
 
 /** What to do with one entry of a build's tar; `path` is relative to the context. */
 export type Placed =
-  | { readonly kind: "config" | "ignored" }
+  | { readonly kind: "config" }
+  | { readonly kind: "ignored" }
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "file"; readonly path: string; readonly mode: 0o644 | 0o755 }
   | { readonly kind: "link"; readonly path: string; readonly target: string };

@@ -87,8 +87,9 @@ async function copyEntries(
 }
 
 async function copyEntry(entry: Entry, placed: Placed, tar: Pack, seen: Seen): Promise<void> {
-  if (placed.kind === "ignored" || placed.kind === "config") {
-    if (placed.kind === "config") seen.config = parseBuildConfig(await collectEntry(entry));
+  if (placed.kind === "ignored") return;
+  if (placed.kind === "config") {
+    seen.config = parseBuildConfig(await collectEntry(entry));
     return;
   }
   const { path: name } = placed;
