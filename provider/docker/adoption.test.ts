@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { call, callEndpoint } from "../engine.contract.ts";
 import type { Engine } from "../provider.ts";
 import { eventually } from "../test-kit.ts";
 import type { Settings } from "./settings.ts";
-import { openUnderTest, shareDocker } from "./test-kit.ts";
+import { listen, openUnderTest, shareDocker } from "./test-kit.ts";
 
 if (dockerMissing === undefined) {
   const { docker, image } = shareDocker(test, startDocker);
@@ -85,28 +86,44 @@ if (dockerMissing === undefined) {
     },
   );
 
-  test.serial(
-    "what an operator prunes is made again: nothing that serves or sleeps is lost",
-    async (t) => {
-      const under = await setUp(t);
-      const { engine } = under;
-      await engine.deploy({ service: "fn", image: image(), envVars: { version: "kept" } });
-      await engine.scale("fn", 0);
-      await eventually(() => engine.endpoints()[0]?.endpoints.length, 0);
-      await eventually(async () => (await findContainers("fn")).length, 0);
+  test.serial("what an operator prunes is made again, for what sleeps, too", async (t) => {
+    const gateway = createServer((_, answer) => answer.end("by the gateway"));
+    const under = await setUp(t, {}, `http://127.0.0.1:${await listen(t, gateway)}/`);
+    const { engine } = under;
+    await engine.deploy({ service: "fn", image: image(), envVars: { version: "kept" } });
+    await engine.scale("fn", 0);
+    await eventually(() => engine.endpoints()[0]?.endpoints.length, 0);
+    await eventually(async () => (await findContainers("fn")).length, 0);
 
-      await docker().api.pruneContainers();
-      await docker().api.pruneNetworks();
-      await docker().api.pruneImages();
-      await engine.scale("fn", 1);
+    await docker().api.pruneContainers();
+    await docker().api.pruneNetworks();
+    await docker().api.pruneImages();
+    await engine.scale("fn", 1);
 
-      await eventually(() => engine.endpoints()[0]?.endpoints.length, 1);
-      t.is(await call(engine, "fn"), "kept");
-    },
-  );
+    await eventually(() => engine.endpoints()[0]?.endpoints.length, 1);
+    t.is(await call(engine, "fn"), "kept");
+    const url = encodeURIComponent("http://gateway:8080/function/fn");
+    t.is(await call(engine, "fn", `/fetch?url=${url}`), "200 by the gateway");
+  });
 
-  async function setUp(t: ExecutionContext, settings: Partial<Settings> = {}) {
-    const under = await openUnderTest(docker(), image(), settings);
+  test.serial("functions come back when dockerd is killed and started again", async (t) => {
+    const { engine } = await setUp(t);
+    await engine.deploy({ service: "fn", image: image() });
+    const before = await call(engine, "fn", "/who");
+
+    await docker().kill();
+    const refused = await t.throwsAsync(engine.deploy({ service: "other", image: image() }));
+    await docker().start();
+
+    t.truthy(refused);
+    const isAnew = (text: unknown) => text !== before;
+    t.not(await eventually(() => call(engine, "fn", "/who"), isAnew, 60_000), before);
+    await engine.deploy({ service: "fn", image: image(), envVars: { version: "2" } });
+    t.is(await call(engine, "fn"), "2");
+  });
+
+  async function setUp(t: ExecutionContext, settings: Partial<Settings> = {}, gatewayUrl?: string) {
+    const under = await openUnderTest(docker(), image(), settings, gatewayUrl);
     t.teardown(under.dispose);
     return under;
   }

@@ -9,6 +9,7 @@ export type DockerApi = {
   readonly calls: Docker;
   /** For waits and streams, which may be silent for days. */
   readonly streams: Docker;
+  readonly socketPath: string;
   readonly info: DockerInfo;
 };
 
@@ -39,7 +40,7 @@ export async function connectDocker(
   const found = info.parse(answer);
   refuseElsewhere(found);
   refuseRuntime(found, settings.ociRuntime);
-  return { calls, streams: new DockerClient({ socketPath }), info: found };
+  return { calls, streams: new DockerClient({ socketPath }), socketPath, info: found };
 }
 
 /** Path in `unix:///…`, the form of DOCKER_HOST that is supported. */

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DockerApi } from "./connect-docker.ts";
 import { dockerStatus } from "./connect-docker.ts";
@@ -43,7 +44,7 @@ async function awaitExit(
 ): Promise<ContainerExit> {
   while (!closed.aborted) {
     try {
-      await docker.streams.getContainer(id).wait({ abortSignal: closed });
+      await awaitStop(docker, id, closed);
       const { State } = await docker.calls.getContainer(id).inspect();
       if (!State.Running) return { code: State.ExitCode, outOfMemory: State.OOMKilled };
     } catch (error) {
@@ -52,6 +53,29 @@ async function awaitExit(
     await pause(closed);
   }
   return new Promise(() => {});
+}
+
+/**
+ * Resolves when dockerd says that a container does not run, or that there is none. Not by `dockerode`, which
+ * waits for ever when dockerd is killed meanwhile: the answer's head is there long before its end.
+ */
+export function awaitStop(
+  { socketPath }: Pick<DockerApi, "socketPath">,
+  id: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const path = `/containers/${id}/wait`;
+    const options = { socketPath, method: "POST", path, agent: false };
+    const asked = request(signal === undefined ? options : { ...options, signal });
+    asked.on("error", reject);
+    asked.on("response", (answer) => {
+      answer.on("error", reject);
+      answer.on("end", () => resolve());
+      answer.resume();
+    });
+    asked.end();
+  });
 }
 
 /** Call dockerd until it has done it, or answers that there is nothing to do. */

@@ -1,15 +1,26 @@
-import { once } from "node:events";
+import { chown, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
-import { createServer as createTcpServer, type Server } from "node:net";
+import { createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { call } from "../engine.contract.ts";
 import { eventually } from "../test-kit.ts";
 import { gatewayOf } from "./addresses.ts";
+import { applyFirewall, type RunIptables } from "./apply-firewall.ts";
 import { connectDocker } from "./connect-docker.ts";
+import { formatFirewall } from "./firewall-rules.ts";
 import { runInside } from "./run-iptables.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
-import { BASE_IMAGE, buildTestFunction, openUnderTest, shareDocker } from "./test-kit.ts";
+import {
+  BASE_IMAGE,
+  buildTestFunction,
+  listen,
+  openUnderTest,
+  removeRules,
+  shareDocker,
+} from "./test-kit.ts";
 
 if (dockerMissing === undefined) {
   const { docker, image } = shareDocker(test, startDocker);
@@ -90,7 +101,7 @@ if (dockerMissing === undefined) {
       answer.writeHead(201, { "x-by": "gateway" });
       request.pipe(answer);
     });
-    const url = `http://127.0.0.1:${await listen(t, gateway, "127.0.0.1")}/`;
+    const url = `http://127.0.0.1:${await listen(t, gateway)}/`;
     const { engine } = await setUp(t, {}, url);
     await engine.deploy({ service: "fn", image: image() });
     const ask = (path: string) =>
@@ -153,13 +164,27 @@ if (dockerMissing === undefined) {
 
   test("whoever may use Docker's socket only can have rules set, too", async (t) => {
     const api = await connectDocker(`unix://${docker().socketPath}`, defaultSettings);
-
-    const rules = await runInside(api, "/tmp", "iptables", ["--wait", "-S"]);
-
-    t.regex(rules, /^-P INPUT /m);
-    await t.throwsAsync(runInside(api, "/tmp", "iptables", ["-X", "OFC-none"]), {
-      message: /iptables failed: .*OFC-none|chain/i,
+    const folder = await mkdtemp(join(tmpdir(), "ofc-rules-"));
+    t.teardown(() => rm(folder, { recursive: true }));
+    const run: RunIptables = (program, args) => runInside(api, folder, program, args);
+    const firewall = formatFirewall({
+      platform: "7e577e57",
+      bridge: "ofc-7e577e57",
+      gatewayAddress: "10.0.0.1",
+      resolvers: [],
+      settings: defaultSettings,
     });
+    t.teardown(() => removeRules("OFC-7e577e57-"));
+    await chown(folder, 61_999, 61_999);
+
+    await applyFirewall(run, folder, firewall);
+    await chown(join(folder, "firewall.rules"), 61_999, 61_999);
+    await applyFirewall(run, folder, firewall);
+
+    const rules = (await run("iptables", ["--wait", "-S"])).split("\n");
+    t.is(rules.filter((rule) => rule === "-A INPUT -i ofc-7e577e57 -j OFC-7e577e57-IN").length, 1);
+    t.is(rules.filter((rule) => rule === "-A OFC-7e577e57-IN -j DROP").length, 1);
+    await t.throwsAsync(run("iptables", ["-X", "OFC-none"]), { message: /iptables failed: ./ });
   });
 
   async function setUp(t: ExecutionContext, settings: Partial<Settings> = {}, gatewayUrl?: string) {
@@ -168,13 +193,3 @@ if (dockerMissing === undefined) {
     return under;
   }
 } else test.skip(`how functions are locked in is not tested: ${dockerMissing}`, () => {});
-
-/** The port that a server listens on until the test ends. */
-async function listen(t: ExecutionContext, server: Server, host: string): Promise<number> {
-  server.listen(0, host);
-  await once(server, "listening");
-  t.teardown(() => server.close());
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("It does not listen.");
-  return address.port;
-}

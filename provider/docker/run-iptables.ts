@@ -7,6 +7,7 @@ import { pack } from "tar-stream";
 import { describe } from "#sdk/errors.ts";
 import type { RunIptables } from "./apply-firewall.ts";
 import type { DockerApi } from "./connect-docker.ts";
+import { awaitStop } from "./container.ts";
 import { readOutput } from "./read-output.ts";
 
 /** As root itself; as a member of the group docker in a container with the right to change rules. */
@@ -34,11 +35,12 @@ const SYSTEM_FOLDERS = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alterna
 
 /** What dockerd does for whoever may use its socket; no other right than to change the network's rules. */
 export async function runInside(
-  { calls, streams }: DockerApi,
+  docker: DockerApi,
   folder: string,
   program: string,
   args: readonly string[],
 ): Promise<string> {
+  const { calls } = docker;
   await makeEmptyImage(calls);
   const container = await calls.createContainer({
     Image: EMPTY_IMAGE,
@@ -47,7 +49,8 @@ export async function runInside(
     HostConfig: {
       NetworkMode: "host",
       CapDrop: ["ALL"],
-      CapAdd: ["NET_ADMIN", "NET_RAW"],
+      // The last to read the rules' file, which is the platform's user's.
+      CapAdd: ["NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH"],
       ReadonlyRootfs: true,
       Tmpfs: { "/tmp": "", "/run": "" },
       Mounts: await mountsOf([...SYSTEM_FOLDERS, folder]),
@@ -55,12 +58,13 @@ export async function runInside(
   });
   try {
     await container.start();
-    const { StatusCode } = await streams.getContainer(container.id).wait();
+    await awaitStop(docker, container.id);
+    const { State } = await container.inspect();
     const printed = await readAll(
       await container.logs({ stdout: true, stderr: true, timestamps: true }),
     );
-    if (StatusCode === 0) return printed.stdout;
-    throw new Error(`${program} failed: ${printed.stderr.trim() || `code ${StatusCode}`}`);
+    if (State.ExitCode === 0) return printed.stdout;
+    throw new Error(`${program} failed: ${printed.stderr.trim() || `code ${State.ExitCode}`}`);
   } finally {
     await container.remove({ force: true });
   }

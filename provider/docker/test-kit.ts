@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
 import { randomInt } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import type { TestFn } from "ava";
+import type { ExecutionContext, TestFn } from "ava";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { silentLog } from "#sdk/log.ts";
@@ -111,7 +113,7 @@ async function removeAll(api: Docker, folder: string): Promise<void> {
 }
 
 /** The rules are this machine's, not those of the test's dockerd. */
-async function removeRules(prefix: string): Promise<void> {
+export async function removeRules(prefix: string): Promise<void> {
   const iptables = (...args: string[]) => run("iptables", ["--wait", ...args]);
   const { stdout } = await iptables("-S");
   const lines = stdout.split("\n").filter((line) => line.includes(prefix));
@@ -150,4 +152,18 @@ export async function buildTestFunction(
   );
   const { Id } = await api.getImage(name).inspect();
   return `${name}@${Id}`;
+}
+
+/** The port that a server listens on until the test ends. */
+export async function listen(
+  t: ExecutionContext,
+  server: Server,
+  host = "127.0.0.1",
+): Promise<number> {
+  server.listen(0, host);
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("It does not listen.");
+  return address.port;
 }
