@@ -2,7 +2,7 @@ import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
 import type { Database, Row } from "./database.ts";
 import { flag, integer, json, oneOf, optionalInteger, text } from "./row.ts";
 import { plan } from "./shapes.ts";
-import type { Build, BuildState, OwnerId, RepositoryId, UnixMs } from "./types.ts";
+import type { Build, BuildFilter, BuildState, RepositoryId, UnixMs } from "./types.ts";
 
 /** In the order a build goes through them; the rest of the states end it (design.md section 6, line 3). */
 export const WORKING_STATES: readonly BuildState[] = [
@@ -34,15 +34,23 @@ export function findStoredBuild(db: Database, id: string): StoredBuild | undefin
   return row && parseBuild(row);
 }
 
+const FILTERS = {
+  ownerId: "owner_id = $ownerId",
+  repositoryId: "repository_id = $repositoryId",
+  branch: "branch = $branch",
+  sha: "sha = $sha",
+} as const;
+
 /** Newest first. */
-export function listBuilds(
-  db: Database,
-  { ownerId, limit }: { readonly ownerId?: OwnerId; readonly limit: number },
-): Build[] {
-  const owned = ownerId === undefined ? "" : "WHERE owner_id = $ownerId";
-  const values = ownerId === undefined ? { limit } : { ownerId, limit };
+export function listBuilds(db: Database, { limit, ...filter }: BuildFilter): Build[] {
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  const wheres = Object.entries(FILTERS).filter(([name]) => given.some(([key]) => key === name));
+  const where = wheres.length === 0 ? "" : `WHERE ${wheres.map(([, sql]) => sql).join(" AND ")}`;
   return db
-    .all(`SELECT * FROM builds ${owned} ORDER BY sequence DESC LIMIT $limit`, values)
+    .all(`SELECT * FROM builds ${where} ORDER BY sequence DESC LIMIT $limit`, {
+      ...Object.fromEntries(given),
+      limit,
+    })
     .map((row) => parseBuild(row).build);
 }
 

@@ -74,6 +74,8 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     forgetArtifact: (ownerId, key) => artifacts.forgetArtifact(db, ownerId, key),
 
     declareRelease: (claim, draft, minFence) => releases.declareRelease(db, claim, draft, minFence),
+    declareRollback: (target, minFence) => releases.declareRollback(db, target, minFence),
+    listUnfinishedRollbacks: () => releases.listUnfinishedRollbacks(db),
     markRelease: (id, service, state) => releases.markRelease(db, id, service, state),
     currentRelease: (service) => releases.currentRelease(db, service),
     listReleases: (service, limit) => releases.listReleases(db, service, limit),

@@ -51,7 +51,7 @@ test("any interleaving of pushes, workers, deaths and cancels keeps the promises
     world.ledger.close();
   });
 
-  t.notThrows(() => fc.assert(property, { numRuns: 400 }));
+  t.notThrows(() => fc.assert(property, { numRuns: Number(process.env.MODEL_RUNS ?? 400) }));
 });
 
 function createWorld(): World {
@@ -131,7 +131,7 @@ function acceptAndExpectNewest(ledger: Ledger, pushed: ReturnType<typeof push>):
   expect(build?.generation === Math.max(...others.map(({ generation }) => generation)), "newest");
 }
 
-/** Granted exactly when it is open, nobody has it, nobody runs on its branch and it has attempts left. */
+/** Granted exactly when it is open, nobody has it, nobody runs on its branch and it has not given up. */
 function claimAndExpectAlone({ ledger, claims }: World, which: number): void {
   const build = pick(ledger.listBuilds({ limit: 100 }), which);
   if (build === undefined) return;
@@ -142,7 +142,7 @@ function claimAndExpectAlone({ ledger, claims }: World, which: number): void {
 
   const claim = ledger.claimBuild(build.id, "worker", LEASE_MS);
 
-  expect((claim !== undefined) === (isFree && isAlone && build.attempts < 5), "granted");
+  expect((claim !== undefined) === (isFree && isAlone && !isSpent(build)), "granted");
   if (claim !== undefined) claims.push(claim);
 }
 
@@ -189,10 +189,15 @@ function drain(world: World): void {
   }
 
   expect(ledger.listUnleased().length === 0, "something is stuck");
-  for (const { id, attempts } of newest) {
-    const state = ledger.findBuild(id)?.state;
-    expect(state === (attempts < 5 ? "live" : "failed"), `the newest ended ${state}`);
+  for (const build of newest) {
+    const state = ledger.findBuild(build.id)?.state;
+    expect(state === (isSpent(build) ? "failed" : "live"), `the newest ended ${state}`);
   }
+}
+
+/** One that is deploying is carried to its end, however many attempts that takes. */
+function isSpent({ attempts, state }: Build): boolean {
+  return attempts >= 5 && state !== "deploying";
 }
 
 function pick<T>(items: readonly T[], which: number): T | undefined {

@@ -202,3 +202,51 @@ test("after removal nothing serves", (t) => {
   t.deepEqual(ledger.listServing({}), []);
   t.is(ledger.listReleases("alice-cart", 9)[0]?.state, "retired");
 });
+
+test("a roll-back declares what was deployed before under a fence of its own, the same again after a crash", (t) => {
+  const house = setUp(t);
+  const { ledger } = house;
+  serve(ledger, deploying(ledger), "one");
+  serve(ledger, deploying(ledger), "two");
+  const [, one] = ledger.listReleases("alice-cart", 2);
+  if (one === undefined) return t.fail();
+
+  const back = ledger.declareRollback(one);
+
+  const reopened = house.reopen();
+  t.deepEqual(reopened.listUnfinishedRollbacks(), [back]);
+  t.deepEqual(reopened.declareRollback(one), back);
+  t.like(back, { fence: 3, state: "declared", buildId: one.buildId, generation: one.generation });
+  t.deepEqual(back.insteadOf, { specHash: "spec", digest: "sha256:1" });
+  t.is(reopened.currentRelease("alice-cart")?.id, "two");
+  reopened.markRelease(back.id, "alice-cart", "serving");
+  t.deepEqual(reopened.listUnfinishedRollbacks(), []);
+  t.deepEqual(reopened.currentRelease("alice-cart"), { ...back, state: "serving" });
+});
+
+test("a roll-back goes above the fence that the engine reports or a push took meanwhile", (t) => {
+  const { ledger } = setUp(t);
+  serve(ledger, deploying(ledger), "one");
+  serve(ledger, deploying(ledger), "two");
+  const [, one] = ledger.listReleases("alice-cart", 2);
+  if (one === undefined) return t.fail();
+
+  const first = ledger.declareRollback(one).fence;
+  const lifted = ledger.declareRollback(one, 9).fence;
+  ledger.declareRelease(deploying(ledger), releaseDraft("alice-cart", "three"));
+  const last = ledger.declareRollback(one).fence;
+
+  t.deepEqual([first, lifted, last], [3, 10, 12]);
+});
+
+test("what does not serve cannot be rolled back", (t) => {
+  const { ledger } = setUp(t);
+  serve(ledger, deploying(ledger), "one");
+  const [one] = ledger.listReleases("alice-cart", 1);
+  if (one === undefined) return t.fail();
+  ledger.removeFunction("alice-cart");
+
+  t.throws(() => ledger.declareRollback(one), {
+    message: /"alice-cart" does not serve; push it again/,
+  });
+});

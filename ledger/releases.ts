@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { labels } from "#sdk/labels.ts";
 import type { Database, Row } from "./database.ts";
 import { NameTaken } from "./errors.ts";
@@ -5,12 +6,18 @@ import { raiseFence, readFence } from "./fences.ts";
 import { requireHeld } from "./held-build.ts";
 import { findHolder, freeName, type Holder, takeName } from "./name-claims.ts";
 import { integer, json, oneOf, text } from "./row.ts";
-import { functionDeployment } from "./shapes.ts";
-import type { Build, Claim, OwnerId, Release, ReleaseState, RepositoryId } from "./types.ts";
+import { content, functionDeployment } from "./shapes.ts";
+import type {
+  Build,
+  Claim,
+  OwnerId,
+  Release,
+  ReleaseDraft,
+  ReleaseState,
+  RepositoryId,
+} from "./types.ts";
 
 const RELEASE_STATES: readonly ReleaseState[] = ["declared", "serving", "retired", "failed"];
-
-export type ReleaseDraft = Pick<Release, "id" | "service" | "specHash" | "digest" | "deployment">;
 
 /**
  * Line 9. What is stored and answered carries the labels `release` and `fence`. The same build may declare
@@ -31,10 +38,38 @@ export function declareRelease(
     const declared = findDeclared(db, build.id, draft);
     if (declared !== undefined && !isPassed(db, declared, minFence)) return declared;
     const fence = raiseFence(db, draft.service, minFence);
-    const release = toRelease(db, build, declared ?? draft, fence);
+    const release = toRelease(db, { ...build, buildId: build.id }, declared ?? draft, fence);
     saveRelease(db, release);
     return release;
   });
+}
+
+/** Design.md section 7: from the release record, never from what a version left behind. */
+export function declareRollback(db: Database, target: Release, minFence?: number): Release {
+  return db.transaction(() => {
+    const { service } = target;
+    const current = currentRelease(db, service);
+    if (current?.ownerId !== target.ownerId || current.repositoryId !== target.repositoryId)
+      throw new Error(`Function "${service}" does not serve; push it again.`);
+    const id = createHash("sha256").update(`${target.id} instead of ${current.id}`).digest("hex");
+    const { specHash, digest } = current.insteadOf ?? current;
+    const draft = { ...target, id: id.slice(0, 32), insteadOf: { specHash, digest } };
+    const declared = findDeclared(db, target.buildId, draft);
+    if (declared?.fence === readFence(db, service) && declared.fence > (minFence ?? 0))
+      return declared;
+    const release = toRelease(db, target, draft, raiseFence(db, service, minFence));
+    saveRelease(db, release);
+    return release;
+  });
+}
+
+export function listUnfinishedRollbacks(db: Database): Release[] {
+  return db
+    .all(
+      `SELECT r.* FROM releases r JOIN fences f USING (service)
+       WHERE r.state = 'declared' AND r.instead_of IS NOT NULL AND r.fence = f.value`,
+    )
+    .map(parseRelease);
 }
 
 /** A late word about an older release never unseats a newer one that serves. */
@@ -152,18 +187,21 @@ function retireOlder(db: Database, { service, fence }: Release): void {
   );
 }
 
-function toRelease(db: Database, build: Build, draft: ReleaseDraft, fence: number): Release {
-  const { id, service, specHash, digest, deployment } = draft;
+type Origin = Pick<Release, "ownerId" | "repositoryId" | "buildId" | "generation">;
+
+function toRelease(db: Database, origin: Origin, draft: ReleaseDraft, fence: number): Release {
+  const { id, service, specHash, digest, deployment, insteadOf } = draft;
   return {
     id,
     service,
-    ownerId: build.ownerId,
-    repositoryId: build.repositoryId,
-    buildId: build.id,
-    generation: build.generation,
+    ownerId: origin.ownerId,
+    repositoryId: origin.repositoryId,
+    buildId: origin.buildId,
+    generation: origin.generation,
     fence,
     specHash,
     digest,
+    ...(insteadOf === undefined ? {} : { insteadOf }),
     deployment: {
       ...deployment,
       labels: { ...deployment.labels, [labels.release]: id, [labels.fence]: String(fence) },
@@ -176,9 +214,9 @@ function toRelease(db: Database, build: Build, draft: ReleaseDraft, fence: numbe
 function saveRelease(db: Database, release: Release): void {
   db.run(
     `INSERT INTO releases (build_id, service, id, owner_id, repository_id, generation, fence,
-       spec_hash, digest, deployment, declared_at)
+       spec_hash, digest, deployment, instead_of, declared_at)
      VALUES ($buildId, $service, $id, $ownerId, $repositoryId, $generation, $fence,
-       $specHash, $digest, $deployment, $declaredAt)
+       $specHash, $digest, $deployment, $insteadOf, $declaredAt)
      ON CONFLICT (build_id, service, id) DO UPDATE SET fence = $fence, deployment = $deployment,
        state = 'declared', declared_at = $declaredAt`,
     {
@@ -192,6 +230,7 @@ function saveRelease(db: Database, release: Release): void {
       specHash: release.specHash,
       digest: release.digest,
       deployment: JSON.stringify(release.deployment),
+      insteadOf: release.insteadOf === undefined ? null : JSON.stringify(release.insteadOf),
       declaredAt: release.declaredAt,
     },
   );
@@ -209,6 +248,7 @@ function parseRelease(row: Row): Release {
     specHash: text(row, "spec_hash"),
     digest: text(row, "digest"),
     deployment: json(row, "deployment", functionDeployment),
+    ...(row.instead_of === null ? {} : { insteadOf: json(row, "instead_of", content) }),
     state: oneOf(row, "state", RELEASE_STATES),
     declaredAt: integer(row, "declared_at"),
   };

@@ -171,3 +171,6 @@ CREATE INDEX deliveries_of_build ON deliveries (build_id) WHERE build_id IS NOT 
 CREATE INDEX deliveries_received ON deliveries (received_at);
 CREATE INDEX audit_at ON audit (at);
 `;
+
+/** Version 3: what a roll-back took a function away from. */
+export const SCHEMA_V3 = "ALTER TABLE releases ADD COLUMN instead_of TEXT";

@@ -89,3 +89,5 @@ export const buildEvent = z.discriminatedUnion("type", [
     ),
   }),
 ]);
+
+export const content = z.object({ specHash: z.string(), digest: z.string() });

@@ -101,6 +101,11 @@ export type Build = {
   readonly plan?: Plan;
 };
 
+/** All that are named hold. */
+export type BuildFilter = Partial<Pick<Build, "ownerId" | "repositoryId" | "branch" | "sha">> & {
+  readonly limit: number;
+};
+
 /** A worker's right to write about a build; void once the epoch has moved on. */
 export type Claim = { readonly build: Build; readonly epoch: number };
 
@@ -116,6 +121,9 @@ export type Artifact = {
 
 export type ReleaseState = "declared" | "serving" | "retired" | "failed";
 
+/** What a function is made of: its deployment without image, release and fence, and its image's digest. */
+export type Content = { readonly specHash: string; readonly digest: string };
+
 export type Release = {
   /** Hash of owner, function, generation, spec, digest, secrets version. */
   readonly id: string;
@@ -129,9 +137,16 @@ export type Release = {
   readonly digest: string;
   /** The complete body of the deploy call. */
   readonly deployment: FunctionDeployment;
+  /** What a roll-back took the function away from: a push that brings nothing else leaves it where it is. */
+  readonly insteadOf?: Content;
   readonly state: ReleaseState;
   readonly declaredAt: UnixMs;
 };
+
+export type ReleaseDraft = Pick<
+  Release,
+  "id" | "service" | "specHash" | "digest" | "deployment" | "insteadOf"
+>;
 
 export type CommitState = "pending" | "success" | "failure" | "error";
 
@@ -228,7 +243,7 @@ export type Ledger = {
   // Builds
   findBuild(id: string): Build | undefined;
   /** Newest first. */
-  listBuilds(filter: { readonly ownerId?: OwnerId; readonly limit: number }): Build[];
+  listBuilds(filter: BuildFilter): Build[];
   /** Builds that are not terminal and that nobody holds a live lease on (line 4). */
   listUnleased(): Build[];
   /** Builds that are not terminal, leased or not, oldest first. */
@@ -278,11 +293,14 @@ export type Ledger = {
    * the labels `release` and `fence`. A function name that another owner or repository holds throws
    * NameTaken. `minFence` lifts the counter when the engine reported a higher one.
    */
-  declareRelease(
-    claim: Claim,
-    release: Pick<Release, "id" | "service" | "specHash" | "digest" | "deployment">,
-    minFence?: number,
-  ): Release;
+  declareRelease(claim: Claim, release: ReleaseDraft, minFence?: number): Release;
+  /**
+   * A roll-back by hand: what `target` deployed, as a new release under a fence of its own. Throws where
+   * nothing serves any more. The same `target` while nothing has changed is the same release again.
+   */
+  declareRollback(target: Release, minFence?: number): Release;
+  /** Roll-backs by hand that a crash has kept from being deployed or recorded. */
+  listUnfinishedRollbacks(): Release[];
   markRelease(id: string, service: string, state: ReleaseState): void;
   /** What serves, as far as the ledger knows. */
   currentRelease(service: string): Release | undefined;
