@@ -94,3 +94,28 @@ test("an owner who has had too many builds is caught up with once the next one i
   t.deepEqual([refused, accepted], [0, 1]);
   t.is(ledger.listBuilds({ limit: 1 })[0]?.sha, commitSha(2));
 });
+
+test("a repository is caught up with however many builds its owner had since", async (t) => {
+  const { ledger, heads, catchUp } = await setUp(t);
+  const [build] = ledger.listBuilds({ limit: 1 });
+  const owner = ledger.findOwner(build?.ownerId ?? "");
+  const repository = ledger.findRepository(build?.repositoryId ?? "");
+  if (owner === undefined || repository === undefined) throw new Error("The push is not known.");
+  const other = { ...repository, id: "github:11", name: "other", fullName: "alice/other" };
+  const status = { context: "stack-deploy", state: "pending", description: "" } as const;
+  for (let number = 0; number < 501; number += 1)
+    ledger.acceptManually({
+      owner,
+      repository: other,
+      branch: "main",
+      sha: commitSha(1),
+      status: { ...status, targetUrl: other.url },
+      reason: "again",
+    });
+  heads.set("main", commitSha(2));
+
+  t.is(await catchUp(), 2);
+
+  const newest = ledger.listBuilds({ repositoryId: repository.id, branch: "main", limit: 1 })[0];
+  t.is(newest?.sha, commitSha(2));
+});

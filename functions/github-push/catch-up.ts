@@ -18,9 +18,6 @@ export type CatchUpTools = {
   readonly urls: StatusUrls;
 };
 
-/** Builds of an owner that are searched for the newest of a branch. */
-const SEARCH_LIMIT = 500;
-
 /**
  * A webhook is a hint and hints get lost: compare the build branch of every known repository with its
  * source, and accept what no delivery told of. Answers how many commits that were. Never goes back to a
@@ -60,13 +57,7 @@ export function createCatchUp(tools: CatchUpTools): (log: Log) => Promise<number
     return build !== undefined;
   }
 
-  function newestOf({ id, ownerId }: Repository, branch: string): Build | undefined {
-    return ledger
-      .listBuilds({ ownerId, limit: SEARCH_LIMIT })
-      .filter((build) => build.repositoryId === id && build.branch === branch)
-      .reduce<Build | undefined>(
-        (newest, build) => (build.generation > (newest?.generation ?? 0) ? build : newest),
-        undefined,
-      );
+  function newestOf({ id }: Repository, branch: string): Build | undefined {
+    return ledger.listBuilds({ repositoryId: id, branch, limit: 1 })[0];
   }
 }

@@ -32,7 +32,7 @@ export type BuildLogs = {
   read(address: LogAddress): Promise<string | undefined>;
 };
 
-/** Builds of an owner that are searched for a commit. */
+/** Builds of a commit that are looked through; each redeploy makes one. */
 const SEARCH_LIMIT = 1_000;
 
 /** Logs by owner, repository, build and function, so that no build overwrites another's. */
@@ -76,9 +76,7 @@ export function createBuildLogs({ config, ledger, objects }: BuildLogsTools): Bu
     checkSha(sha);
     const repository = findRepository(repoPath);
     if (repository === undefined) return [];
-    return ledger
-      .listBuilds({ ownerId: repository.ownerId, limit: SEARCH_LIMIT })
-      .filter((build) => build.repositoryId === repository.id && build.sha === sha);
+    return ledger.listBuilds({ repositoryId: repository.id, sha, limit: SEARCH_LIMIT });
   }
 
   function findRepository(repoPath: string): Repository | undefined {
