@@ -106,11 +106,6 @@ export type BuildFilter = Partial<Pick<Build, "ownerId" | "repositoryId" | "bran
   readonly limit: number;
 };
 
-/** All that are named hold. */
-export type BuildFilter = Partial<Pick<Build, "ownerId" | "repositoryId" | "branch" | "sha">> & {
-  readonly limit: number;
-};
-
 /** A worker's right to write about a build; void once the epoch has moved on. */
 export type Claim = { readonly build: Build; readonly epoch: number };
 
