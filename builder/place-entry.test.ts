@@ -7,6 +7,10 @@ import { createEntryRules, type Placed } from "./place-entry.ts";
 
 const LIMITS = { maxEntries: 100, maxFileBytes: 100, maxPathBytes: 60, maxContextBytes: 1_000 };
 const part = fc.constantFrom(
+  "a",
+  "b",
+  "c",
+  "d",
   "context",
   "a",
   "b",
@@ -20,30 +24,38 @@ const part = fc.constantFrom(
   "x".repeat(40),
 );
 const path = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join("/"));
-const header: fc.Arbitrary<Header> = fc.record({
-  name: fc.oneof(
-    path,
-    path.map((text) => `context/${text}`),
-    fc.string({ unit: "binary" }),
-  ),
-  type: fc.constantFrom(
-    "file",
-    "directory",
-    "symlink",
-    "link",
-    "fifo",
-    "block-device",
-    "contiguous-file",
-  ),
-  linkname: fc.oneof(path, fc.constant("/etc/passwd"), fc.constant("")),
-  size: fc.oneof(fc.nat(120), fc.constantFrom(-1, Number.NaN, 2 ** 60)),
-  mode: fc.nat(0o7777),
-});
+const REST = { uid: 0, gid: 0, uname: "", gname: "", devmajor: 0, devminor: 0, mtime: new Date(0) };
+const header = fc
+  .record({
+    name: fc.oneof(
+      { weight: 6, arbitrary: path.map((text) => `context/${text}`) },
+      { weight: 1, arbitrary: path },
+      { weight: 1, arbitrary: fc.string({ unit: "binary" }) },
+    ),
+    type: fc.constantFrom(
+      "file",
+      "directory",
+      "symlink",
+      "link",
+      "fifo",
+      "block-device",
+      "contiguous-file",
+    ),
+    linkname: fc.oneof(path, fc.constant("/etc/passwd"), fc.constant("")),
+    size: fc.oneof(
+      { weight: 9, arbitrary: fc.nat(110) },
+      { weight: 1, arbitrary: fc.constantFrom(-1, Number.NaN, 2 ** 60) },
+    ),
+    mode: fc.nat(0o7777),
+  })
+  .map((one): Header => ({ ...REST, ...one }));
+
+type Inside = Exclude<Placed, { readonly kind: "config" | "ignored" }>;
 
 /** What is placed of these entries, up to the first that is refused. */
-function placeAll(headers: readonly Header[]): Exclude<Placed, { kind: "config" | "ignored" }>[] {
+function placeAll(headers: readonly Header[]): Inside[] {
   const decide = createEntryRules(LIMITS);
-  const placed: Exclude<Placed, { kind: "config" | "ignored" }>[] = [];
+  const placed: Inside[] = [];
   try {
     for (const one of headers) {
       const entry = decide(one);

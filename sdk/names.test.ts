@@ -93,6 +93,21 @@ test("whatever is not refused is one DNS label, with room for a version", (t) =>
   );
 });
 
+test("two owners' functions share a name only where one owner's slug begins with the other's and a dash", (t) => {
+  const part = fc.constantFrom("a", "b", "al", "ice", "a-b", "b-c", "c", "alice", "a-b-c");
+  let met = 0;
+  fc.assert(
+    fc.property(part, part, part, part, (slug, key, otherSlug, otherKey) => {
+      fc.pre(slug !== otherSlug);
+      if (formatServiceName(slug, key) !== formatServiceName(otherSlug, otherKey)) return;
+      met += 1;
+      t.true(slug.startsWith(`${otherSlug}-`) || otherSlug.startsWith(`${slug}-`));
+    }),
+    { numRuns: 5_000 },
+  );
+  t.true(met > 0, "some names met; the ledger then gives the name to one owner alone");
+});
+
 for (const [text, name, namespace] of [
   ["cart", "cart", "openfaas-fn"],
   ["cart.openfaas-fn", "cart", "openfaas-fn"],

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import test from "ava";
 import fc from "fast-check";
 import { pushBody } from "../test/helpers/push-delivery.ts";
@@ -49,7 +50,70 @@ test("a webhook without an installation has installation 0", (t) => {
   t.is(parse({ installation: undefined }).installationId, 0);
 });
 
+const refPart = fc.oneof(
+  fc.constantFrom(
+    "a",
+    "ab",
+    ".",
+    "..",
+    "/",
+    "//",
+    "@",
+    "{",
+    "@{",
+    "-",
+    ".lock",
+    "\\",
+    "*",
+    "?",
+    "[",
+  ),
+  fc.constantFrom(
+    "~",
+    "^",
+    ":",
+    " ",
+    "\t",
+    "\r",
+    "\u007f",
+    "é",
+    "ⅼ",
+    "\u202e",
+    "𝒶",
+    "$(id)",
+    ";",
+    "'",
+  ),
+);
+
+test("no ref is taken that git itself would not take", (t) => {
+  const name = fc.array(refPart, { minLength: 1, maxLength: 6 }).map((parts) => parts.join(""));
+  let taken = 0;
+  fc.assert(
+    fc.property(name, (text) => {
+      const ref = `refs/heads/${text}`;
+      if (!isTaken(ref)) return;
+      taken += 1;
+      t.is(spawnSync("git", ["check-ref-format", ref]).status, 0, JSON.stringify(ref));
+    }),
+    { numRuns: 400 },
+  );
+  t.true(taken > 10, "some names are good");
+});
+
+function isTaken(ref: string): boolean {
+  try {
+    return parse({ ref }).ref === ref;
+  } catch (error) {
+    if (error instanceof HttpError) return false;
+    throw error;
+  }
+}
+
 for (const ref of [
+  "refs/heads/a@{1}",
+  "refs/heads/a\r",
+  "refs/heads/a\u007f",
   "refs/heads/..",
   "refs/heads/a..b",
   "refs/heads/a.lock",

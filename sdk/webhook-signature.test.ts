@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import test from "ava";
+import fc from "fast-check";
 import { HttpError } from "./errors.ts";
 import { signWebhook, verifyWebhook } from "./webhook-signature.ts";
 
@@ -50,4 +51,28 @@ test("an empty secret verifies nothing, not even its own signature, and blames t
 
   t.false(error instanceof HttpError);
   t.regex(error?.message ?? "", /secret is empty/);
+});
+
+test("verifying takes exactly what signing made: not another body, secret or header", (t) => {
+  const text = fc.uint8Array({ maxLength: 200 });
+  const word = fc.string({ minLength: 1 });
+
+  fc.assert(
+    fc.property(text, text, word, word, word, (one, other, key, otherKey, header) => {
+      const signature = signWebhook(one, key);
+      const takes = (body: Uint8Array, given: string, with_: string) => {
+        try {
+          verifyWebhook(body, given, with_);
+          return true;
+        } catch (error) {
+          if (error instanceof HttpError && error.status === 401) return false;
+          throw error;
+        }
+      };
+      t.true(takes(one, signature, key));
+      t.is(takes(other, signature, key), Buffer.compare(one, other) === 0);
+      t.is(takes(one, signature, otherKey), key === otherKey);
+      t.is(takes(one, header, key), header === signature);
+    }),
+  );
 });

@@ -510,6 +510,47 @@ test("whatever name or path a stack file holds, what is read stays inside", (t) 
   );
 });
 
+test("whatever follows the rules is read as it was written", (t) => {
+  const word = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
+  const text = fc
+    .string({ unit: "grapheme" })
+    .filter((value) => !/[\0$]|^(~|null|Null|NULL)?$/.test(value));
+  const variables = fc.dictionary(
+    fc.stringMatching(/^[A-Z]{1,8}$/).filter((name) => name !== "IFS"),
+    text,
+  );
+  const fn = fc.record({ handler: word, environment: variables, secrets: fc.uniqueArray(word) });
+
+  fc.assert(
+    fc.property(
+      fc.dictionary(word, fn, { minKeys: 1, maxKeys: 5, noNullPrototype: true }),
+      (asked) => {
+        const functions = Object.fromEntries(
+          Object.entries(asked).map(([name, one]) => [name, { lang: "node24", ...one }]),
+        );
+        const stack = parseStack(
+          JSON.stringify({ provider: { name: "openfaas" }, functions }),
+          options,
+        );
+        t.deepEqual(
+          Object.fromEntries(
+            stack.functions.map(({ name, handler, environment, secrets }) => [
+              name,
+              { handler, environment: { ...environment }, secrets: [...secrets] },
+            ]),
+          ),
+          Object.fromEntries(
+            Object.entries(asked).map(([name, one]) => [
+              name,
+              { ...one, environment: { ...one.environment } },
+            ]),
+          ),
+        );
+      },
+    ),
+  );
+});
+
 function isReadOrRefused(text: string): boolean {
   const started = performance.now();
   read(text);

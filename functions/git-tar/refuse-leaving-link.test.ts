@@ -1,4 +1,8 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "ava";
+import fc from "fast-check";
 import { refuseLeavingLink } from "./refuse-leaving-link.ts";
 import { StackError } from "./stack-error.ts";
 
@@ -40,4 +44,55 @@ for (const [title, links] of LEAVES) {
       error.message.startsWith(`the link ${JSON.stringify(path)} -> ${JSON.stringify(target)} `),
     );
   });
+}
+
+const PLACES = ["l1", "l2", "d/l3", "d/e/l4"];
+const step = fc.constantFrom("..", "..", ".", "d", "e", "l1", "l2", "l3", "l4");
+const target = fc.array(step, { minLength: 1, maxLength: 6 }).map((steps) => steps.join("/"));
+
+test("whatever links are let through, the kernel does not leave the context by any of them", (t) => {
+  let followed = 0;
+  fc.assert(
+    fc.property(fc.tuple(target, target, target, target), (targets) => {
+      const links = new Map(PLACES.map((place, index) => [place, targets[index] ?? ""]));
+      if ([...links.keys()].some((path) => isRefused(path, links))) return;
+      for (const real of resolveLinks(links)) {
+        followed += 1;
+        t.true(`${real}/`.startsWith("/context/"), `${JSON.stringify([...links])}: ${real}`);
+      }
+    }),
+    { numRuns: 400 },
+  );
+  t.true(followed > 0, "some links led somewhere");
+});
+
+function isRefused(path: string, links: ReadonlyMap<string, string>): boolean {
+  try {
+    refuseLeavingLink(path, links);
+    return false;
+  } catch (error) {
+    if (error instanceof StackError) return true;
+    throw error;
+  }
+}
+
+/** Where the kernel ends that follows each link, `/context` being theirs; links to nothing are left out. */
+function resolveLinks(links: ReadonlyMap<string, string>): string[] {
+  const outside = realpathSync(mkdtempSync(join(tmpdir(), "links-")));
+  try {
+    for (const folder of ["context/d/e/d", "d/e", "e/d"])
+      mkdirSync(join(outside, folder), { recursive: true });
+    const context = join(outside, "context");
+    for (const [path, to] of links) symlinkSync(to, join(context, path));
+    return [...links.keys()].flatMap((path) => {
+      try {
+        return [realpathSync(join(context, path)).slice(outside.length)];
+      } catch {
+        // It leads nowhere, or in circles.
+        return [];
+      }
+    });
+  } finally {
+    rmSync(outside, { recursive: true });
+  }
 }
