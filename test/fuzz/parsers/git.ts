@@ -60,7 +60,8 @@ function readRef(text: string): string {
   }
   for (const expression of expressionsOf(text))
     promise(
-      !expression.startsWith("-") && !/[\s\0]/.test(expression),
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these would be another question
+      !/^-|[\x00-\x20\x7f]/.test(expression),
       `"${expression}" is no option`,
     );
   return `${forge ? "ref" : ""} ${wire}`;
