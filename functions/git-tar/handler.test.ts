@@ -624,3 +624,21 @@ async function killOnce(
   t.is(ledger.listReleases("alice-cart", 10).filter(({ state }) => state === "serving").length, 1);
   return killer.struck;
 }
+
+test("while the disk is full new code fails with the reason, and what is built already is deployed", async (t) => {
+  let full: string | undefined;
+  const { accept, run, statuses, platform } = await openPipeline(t, { refuseMore: () => full });
+  await run(accept(shaOf(1), [functionAt("cart", "1")]));
+  await run(accept(shaOf(2), [functionAt("cart", "2")]));
+  full =
+    "The platform's data takes 12 GiB, more than the 10 GiB of disk_ceiling_mib; remove functions";
+
+  const refused = accept(shaOf(3), [functionAt("cart", "3")]);
+  const { body } = await run(refused);
+  const known = await run(accept(shaOf(4), [functionAt("cart", "1")]));
+
+  t.like(body, { state: "failed" });
+  t.is(statuses(refused)["stack-deploy"], `failure: ${full}`);
+  t.like(known.body, { state: "live" });
+  t.deepEqual(platform.engine.serving(), { "alice-cart": "cart:1" });
+});
