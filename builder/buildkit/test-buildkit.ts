@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { type BuildkitAddress, parseBuildkitAddress } from "./address.ts";
@@ -35,30 +36,41 @@ export async function openTestBuildkit(docker: Engine): Promise<TestBuildkit> {
 }
 
 /**
- * The same BuildKit as a standalone daemon shows itself: a unix socket that speaks gRPC and nothing else.
- * Bytes only, so what answers is the real one.
+ * The same BuildKit as a standalone daemon shows itself: a socket that speaks gRPC and nothing else. Bytes
+ * only, so what answers is the real one.
  */
 export async function showAsStandalone(t: Context, { docker, address }: TestBuildkit) {
   const path = `${docker.socketPath}.buildkitd`;
-  const server = createServer((incoming) => {
-    incoming.on("error", () => {});
-    dial(address, "/grpc", {}, AbortSignal.timeout(60_000)).then(
-      (upstream) => {
-        upstream.on("error", () => incoming.destroy()).on("close", () => incoming.destroy());
-        incoming.on("close", () => upstream.destroy());
-        incoming.pipe(upstream).pipe(incoming);
-      },
-      () => incoming.destroy(),
-    );
-  });
+  const server = createServer((incoming) => passOn(incoming, address));
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  t.teardown(() => close(server, path));
+  t.teardown(async () => {
+    server.close();
+    await rm(path, { force: true });
+  });
   return parseBuildkitAddress(`unix://${path}`);
 }
 
-async function close(server: Server, path: string): Promise<void> {
-  server.close();
-  await rm(path, { force: true });
+/** Over TCP, for callers with a certificate; resolves with the port. */
+export async function showOverTls(t: Context, { address }: TestBuildkit, options: TlsOptions) {
+  const server = createTlsServer({ ...options, ALPNProtocols: ["h2"] }, (incoming) =>
+    passOn(incoming, address),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(async () => void server.close());
+  const at = server.address();
+  return typeof at === "object" && at !== null ? at.port : 0;
+}
+
+function passOn(incoming: Socket, address: BuildkitAddress): void {
+  incoming.on("error", () => {});
+  dial(address, "/grpc", {}, AbortSignal.timeout(60_000)).then(
+    (upstream) => {
+      upstream.on("error", () => incoming.destroy()).on("close", () => incoming.destroy());
+      incoming.on("close", () => upstream.destroy());
+      incoming.pipe(upstream).pipe(incoming);
+    },
+    () => incoming.destroy(),
+  );
 }
 
 export type Files = Readonly<Record<string, string>>;
