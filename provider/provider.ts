@@ -62,7 +62,7 @@ export type SecretBody = { readonly name: string; readonly value: Uint8Array };
  * `not-found` 404, `exists` 409, `owned-by-another` 409, `stale-fence` 409 (message names the fence in
  * force), `invalid` 400, `missing-secret` 400, `missing-image` 400, `never-healthy` 424 (message holds
  * the reason, `cause` the log tail), `closing` 503,
- * `not-recorded` 507.
+ * `docker-away` 503, `not-recorded` 507.
  */
 export type Engine = {
   /** `process`, `docker` …, for `/system/info`. */

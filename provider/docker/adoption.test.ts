@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { call, callEndpoint } from "../engine.contract.ts";
@@ -115,12 +116,33 @@ if (dockerMissing === undefined) {
     const refused = await t.throwsAsync(engine.deploy({ service: "other", image: image() }));
     await docker().start();
 
-    t.truthy(refused);
+    t.like(refused, { code: "docker-away", status: 503 });
     const isAnew = (text: unknown) => text !== before;
     t.not(await eventually(() => call(engine, "fn", "/who"), isAnew, 60_000), before);
     await engine.deploy({ service: "fn", image: image(), envVars: { version: "2" } });
     t.is(await call(engine, "fn"), "2");
   });
+
+  for (const afterMs of [0, 60, 200]) {
+    test.serial(`a deploy outlives a dockerd that is killed ${afterMs} ms into it`, async (t) => {
+      const { engine } = await setUp(t);
+      const declared = Promise.withResolvers<void>();
+      const deployed = engine.deploy(
+        { service: "fn", image: image(), envVars: { version: "new" } },
+        { onDeclared: declared.resolve },
+      );
+      await declared.promise;
+      await sleep(afterMs);
+
+      await docker().kill();
+      await docker().start();
+      await deployed;
+
+      t.is(await eventually(() => call(engine, "fn"), "new", 60_000), "new");
+      await eventually(async () => (await findContainers("fn")).length, 1);
+      t.is((await findContainers("fn")).length, 1);
+    });
+  }
 
   async function setUp(t: ExecutionContext, settings: Partial<Settings> = {}, gatewayUrl?: string) {
     const under = await openUnderTest(docker(), image(), settings, gatewayUrl);

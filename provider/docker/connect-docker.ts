@@ -94,3 +94,10 @@ export function dockerStatus(error: unknown): number | undefined {
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   return typeof status === "number" ? status : undefined;
 }
+
+/** Dockerd was not there, or went away before it had answered. */
+export function isDockerAway(error: unknown): boolean {
+  return dockerStatus(error) === undefined && AWAY.includes(errorCode(error) ?? "");
+}
+
+const AWAY: readonly string[] = ["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE"];

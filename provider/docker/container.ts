@@ -8,6 +8,8 @@ export type ContainerExit = {
   /** Absent when somebody removed it. */
   readonly code?: number;
   readonly outOfMemory: boolean;
+  /** Dockerd went away meanwhile, which ends containers unless it keeps them (`live-restore`). */
+  readonly withDockerd: boolean;
 };
 
 /** One container that runs, or has run; dockerd may be away meanwhile. */
@@ -33,8 +35,17 @@ export function watchContainer(docker: DockerApi, id: string, closed: AbortSigna
     id,
     ended,
     signal: (signal) => insist(() => container.kill({ signal }), [404, 409], closed),
-    remove: () => insist(() => container.remove({ force: true, v: true }), [404], closed),
+    remove: () => removeContainer(docker, id, closed),
   };
+}
+
+/** By id or name; waits for a dockerd that is away until `stop`. */
+export function removeContainer(
+  { calls }: DockerApi,
+  name: string,
+  stop: AbortSignal,
+): Promise<void> {
+  return insist(() => calls.getContainer(name).remove({ force: true, v: true }), [404], stop);
 }
 
 async function awaitExit(
@@ -42,13 +53,18 @@ async function awaitExit(
   id: string,
   closed: AbortSignal,
 ): Promise<ContainerExit> {
+  let withDockerd = false;
   while (!closed.aborted) {
     try {
       await awaitStop(docker, id, closed);
       const { State } = await docker.calls.getContainer(id).inspect();
-      if (!State.Running) return { code: State.ExitCode, outOfMemory: State.OOMKilled };
+      const { Running, ExitCode: code, OOMKilled: outOfMemory } = State;
+      if (!Running) return { code, outOfMemory, withDockerd };
+      // It outlived dockerd: what ends it later is something else.
+      withDockerd = false;
     } catch (error) {
-      if (dockerStatus(error) === 404) return { outOfMemory: false };
+      if (dockerStatus(error) === 404) return { outOfMemory: false, withDockerd };
+      withDockerd = true;
     }
     await pause(closed);
   }
@@ -82,9 +98,9 @@ export function awaitStop(
 async function insist(
   call: () => Promise<unknown>,
   nothingToDo: readonly number[],
-  closed: AbortSignal,
+  stop: AbortSignal,
 ): Promise<void> {
-  while (!closed.aborted) {
+  while (!stop.aborted) {
     try {
       await call();
       return;
@@ -92,16 +108,25 @@ async function insist(
       const status = dockerStatus(error);
       if (status !== undefined && nothingToDo.includes(status)) return;
     }
-    await pause(closed);
+    await pause(stop);
   }
 }
 
-async function pause(closed: AbortSignal): Promise<void> {
-  await sleep(RETRY_MS, undefined, { signal: closed }).catch(() => {});
+async function pause(stop: AbortSignal): Promise<void> {
+  await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => {});
+}
+
+/** Ended or removed from outside; its own memory limit is its own fault. */
+export function isKill({ code, outOfMemory, withDockerd }: ContainerExit): boolean {
+  return withDockerd || code === undefined || (code === 137 && !outOfMemory);
 }
 
 /** `exited with code 1`, `was killed by SIGKILL`, `ran out of its memory (134217728 bytes)`. */
-export function formatExit({ code, outOfMemory }: ContainerExit, memoryBytes: number): string {
+export function formatExit(
+  { code, outOfMemory, withDockerd }: ContainerExit,
+  memoryBytes: number,
+): string {
+  if (withDockerd) return "ended with dockerd";
   if (code === undefined) return "was removed from Docker by somebody else";
   if (outOfMemory) return `ran out of its memory (${memoryBytes} bytes)`;
   if (code === 137) return "was killed by SIGKILL (code 137)";

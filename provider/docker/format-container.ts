@@ -27,6 +27,7 @@ export type LocalImage = {
 export type ContainerParts = {
   /** 8 hex digits. */
   readonly id: string;
+  readonly name: string;
   /** 8 hex digits of this data folder. */
   readonly platform: string;
   readonly release: Release;
@@ -46,8 +47,7 @@ export function formatContainer(parts: ContainerParts): ContainerCreateOptions {
   const { id, platform, release, image, limits, network, address, settings } = parts;
   const { deployment } = release;
   return {
-    // Without the function's name: names are seen by every container that asks Docker's resolver.
-    name: `ofc-${platform}-${id}`,
+    name: parts.name,
     Image: image.id,
     User: decideUser(image.user, settings.userId),
     Env: formatEnvironment(parts),

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { createEngine, type LocalEngine } from "../engine/create-engine.ts";
 import { openEngineFolder } from "../engine/engine-folder.ts";
@@ -8,7 +9,7 @@ import type { Runtime } from "../engine/runtime.ts";
 import { createSecretStore } from "../engine/secret-store.ts";
 import { createAddresses } from "./addresses.ts";
 import { adoptContainers, isOf, type OwnContainer } from "./adopt-containers.ts";
-import { connectDocker } from "./connect-docker.ts";
+import { connectDocker, isDockerAway } from "./connect-docker.ts";
 import { decideLimits } from "./decide-limits.ts";
 import { findImage } from "./find-image.ts";
 import { openNetwork } from "./function-network.ts";
@@ -87,7 +88,9 @@ function createRuntime(tools: ReplicaTools, adopted: readonly OwnContainer[]): R
     keepsRunning: tools.settings.keepRunning,
     async check(deployment) {
       decideLimits(deployment, tools.settings, tools.docker.info.NCPU);
-      await tools.findImage(deployment.image);
+      await tools.findImage(deployment.image).catch((error: unknown) => {
+        throw isDockerAway(error) ? dockerAway(error) : error;
+      });
     },
     start: (release, log) => startReplica(tools, release, log),
     adopt: (release, log) =>
@@ -95,6 +98,13 @@ function createRuntime(tools: ReplicaTools, adopted: readonly OwnContainer[]): R
         .filter((one) => isOf(one, release))
         .map((one) => adoptReplica(tools, release, log, one)),
   };
+}
+
+/** To be tried again: nothing was changed, and nothing is wrong with the deployment. */
+function dockerAway(cause: unknown): HttpError {
+  return new HttpError(503, "docker-away", "Docker does not answer; try again when it is back.", {
+    cause,
+  });
 }
 
 function describeIsolation({ ociRuntime, egress, firewall }: Settings): string {

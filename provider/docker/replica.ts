@@ -11,7 +11,7 @@ import type { Replica, ReplicaLog } from "../engine/runtime.ts";
 import type { SecretStore } from "../engine/secret-store.ts";
 import type { Addresses } from "./addresses.ts";
 import type { DockerApi } from "./connect-docker.ts";
-import { type Container, type ContainerExit, formatExit, watchContainer } from "./container.ts";
+import { type Container, formatExit, isKill, watchContainer } from "./container.ts";
 import { copyOutput } from "./copy-output.ts";
 import { decideLimits } from "./decide-limits.ts";
 import { FUNCTION_PORT, type LocalImage } from "./format-container.ts";
@@ -185,11 +185,6 @@ function createReplica(
         tools.log.error("function-log-lost", { instance, error: describe(error) }),
       );
   }
-}
-
-/** Killed or removed from outside; its own memory limit is its own fault. */
-function isKill({ code, outOfMemory }: ContainerExit): boolean {
-  return code === undefined || (code === 137 && !outOfMemory);
 }
 
 /** `2026-11-20T09:02:26.965551812Z` to `2026-11-20T09:02:26.965Z`. */
