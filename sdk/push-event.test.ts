@@ -41,6 +41,13 @@ test("a push is read with the names of this code", (t) => {
   });
 });
 
+test("created, forced and an empty list of commits change nothing about a push", (t) => {
+  const plain = parse({});
+
+  for (const more of [{ created: true }, { forced: true }, { commits: [] }, { commits: null }])
+    t.deepEqual(parse({ ...more, head_commit: null }), plain);
+});
+
 test("a commit of 64 digits is a commit, one of 41 is not", (t) => {
   t.is(parse({ after: "a".repeat(64) }).sha.length, 64);
   t.throws(() => parse({ after: "a".repeat(41) }), { message: /after: is not 40 or 64 hex/ });
