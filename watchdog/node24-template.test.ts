@@ -219,12 +219,14 @@ test("a handler that cannot be loaded ends the process with the reason", async (
   t.regex(empty.output(), /handler\.js exports no function/);
 });
 
-test("a variable that does not parse ends the process naming it", async (t) => {
-  const server = await startHandler(t, { "handler.js": TELL }, { exec_timeout: "soon" }, false);
+for (const exec_timeout of ["soon", "597h"]) {
+  test(`exec_timeout "${exec_timeout}", which no timer could wait for, ends the process naming it`, async (t) => {
+    const server = await startHandler(t, { "handler.js": TELL }, { exec_timeout }, false);
 
-  t.is(await server.ended, 1);
-  t.regex(server.output(), /exec_timeout is "soon"; expected a duration/);
-});
+    t.is(await server.ended, 1);
+    t.regex(server.output(), /exec_timeout is "\w+"; expected a duration .* up to 596h/);
+  });
+}
 
 async function startHandler(
   t: ExecutionContext,

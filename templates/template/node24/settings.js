@@ -1,6 +1,7 @@
 // What the watchdog reads from its environment, with the names and defaults of OpenFaaS' of-watchdog.
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
 const UNIT_BYTES = { "": 1, b: 1, kb: 1 << 10, mb: 1 << 20, gb: 1 << 30 };
 
 /** Throws when a variable does not parse, naming it and what it holds. */
@@ -43,11 +44,17 @@ function readSettings(env, args) {
     );
   }
   function duration(name, fallback) {
-    return read(name, fallback, parseDuration, 'a duration such as "30s" or "1m5s"');
+    return read(name, fallback, parseWait, 'a duration such as "30s" or "1m5s", up to 596h');
   }
   function bytes(name, fallback) {
     return read(name, fallback, parseBytes, 'a size such as "100kb" or "5mb"');
   }
+}
+
+/** A duration that a timer can wait for; a longer one would go off at once. */
+function parseWait(text) {
+  const ms = parseDuration(text);
+  return ms > LONGEST_WAIT_MS ? Number.NaN : ms;
 }
 
 /** Milliseconds of plain seconds (`"30"`) or a Go duration (`"1m5s"`); NaN for anything else. */
