@@ -1,7 +1,7 @@
 import type { Measure, Report, Result } from "./benchmark.ts";
 import type { Machine } from "./machine.ts";
 
-const HEAD = ["measure", "value", "goal", "met", "samples"] as const;
+const HEAD = ["measure", "value", "goal", "", "samples"] as const;
 const LEFT_ALIGNED = [0];
 
 /** For a terminal: the machine, then one table for each benchmark. */
@@ -62,7 +62,7 @@ function toRow(measure: Measure): string[] {
   const { what, value, unit, samples, goal } = measure;
   const wanted =
     goal === undefined ? "" : "atMost" in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`;
-  const met = goal === undefined ? "" : isMet(measure) ? "yes" : "no";
+  const met = goal === undefined ? "" : isMet(measure) ? "reached" : "missed";
   return [what, `${formatNumber(value)} ${unit}`, wanted, met, String(samples)];
 }
 

@@ -60,7 +60,7 @@ async function measureProxies(platform: Platform, { rounds, quick, say }: Option
   const direct = { target: { path: socket }, path: "/" };
   const throughBare = { target: { host: "127.0.0.1", port: bare.port }, path: "/" };
   const throughGateway = { target: targetOf(platform), path: GATEWAY_PATH };
-  const durationMs = quick ? 1_000 : 3_000;
+  const durationMs = quick ? 1_000 : 2_000;
   const runs = new Map<string, LoadResult[]>();
   for (let round = -WARM_UPS; round < rounds; round++) {
     for (const connections of [1, 32, 64])

@@ -4,7 +4,6 @@ import { errorCode } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { findProgram, STANDARD_PATH } from "../supervise.ts";
 import type { Backend } from "./backend.ts";
-import { startEmbedded } from "./embedded.ts";
 import { startPrivateRedis } from "./private-redis.ts";
 import { connectRedis } from "./redis.ts";
 
@@ -34,7 +33,6 @@ export type Choice =
 
 /** Open the store that `decideBackend` picks. */
 export async function chooseBackend(tools: ChooseTools): Promise<Backend> {
-  const { log } = tools;
   const folder = join(tools.dataFolder, "queue");
   const choice = decideBackend({
     redisUrl: tools.redisUrl === "" ? undefined : tools.redisUrl,
@@ -42,13 +40,24 @@ export async function chooseBackend(tools: ChooseTools): Promise<Backend> {
     redisData: await isThere(join(folder, "redis", "appendonlydir")),
     postgresData: await isThere(join(folder, "postgres", "PG_VERSION")),
   });
-  const backend =
-    choice.kind === "redis"
-      ? await connectRedis(parseRedisUrl(choice.url), log)
-      : choice.kind === "private-redis"
-        ? await startPrivateRedis({ ...tools, program: choice.program }, log)
-        : await startEmbedded(tools, log);
-  return { ...backend, why: choice.why };
+  return { ...(await open(choice, tools)), why: choice.why };
+}
+
+function open(choice: Choice, tools: ChooseTools): Promise<Backend> {
+  switch (choice.kind) {
+    case "redis":
+      return connectRedis(parseRedisUrl(choice.url), tools.log);
+    case "private-redis":
+      return startPrivateRedis({ ...tools, program: choice.program }, tools.log);
+    case "embedded":
+      return openEmbedded(tools);
+  }
+}
+
+/** Its client of Postgres is loaded only when there is one. */
+async function openEmbedded(tools: ChooseTools): Promise<Backend> {
+  const { startEmbedded } = await import("./embedded.ts");
+  return startEmbedded(tools, tools.log);
 }
 
 /**
