@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import test from "ava";
+import { findTemplate, readTemplates } from "#sdk/templates.ts";
 import { dockerMissing, startDocker } from "../test/helpers/start-docker.ts";
 import { registryMissing, startRegistry } from "../test/helpers/start-registry.ts";
 import { until } from "../test/helpers/until.ts";
@@ -45,6 +46,35 @@ dockerTest(
     t.deepEqual(await left(), []);
   },
 );
+
+dockerTest("the template node24 becomes an image that answers, without a network", async (t) => {
+  const there = await setUp();
+  await there.docker.importBase("node:24-alpine", ["node", "npm"]);
+  const { build } = await startImageBuilder(t, there.address);
+  const template = findTemplate(await readTemplates(), "node24");
+  const files = (template?.files ?? []).map(({ path, content }) => [path, content.toString()]);
+  const handler = "module.exports = async () => 'hello from an image';";
+
+  const last = (
+    await build(await packImage({ ...Object.fromEntries(files), "function/handler.js": handler }))
+  ).at(-1);
+
+  t.is(last?.status, "success", last?.error);
+  const container = await there.docker.api.createContainer({ Image: last?.digest ?? "" });
+  await container.start();
+  const { NetworkSettings } = await container.inspect();
+  const url = `http://${NetworkSettings.Networks.bridge?.IPAddress}:8080/`;
+  const answer = await until(
+    () =>
+      fetch(url).then(
+        (response) => response.text(),
+        () => false,
+      ),
+    60_000,
+  );
+  t.is(answer, "hello from an image");
+  await container.remove({ force: true });
+});
 
 dockerTest(
   "settings and Dockerfile may come last, behind more than is held in memory",

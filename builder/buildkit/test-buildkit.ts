@@ -19,7 +19,7 @@ export const BASE = "ofc.test/base:1";
 type Engine = {
   readonly socketPath: string;
   readonly api: Docker;
-  importBase(name: string): Promise<void>;
+  importBase(name: string, programs?: readonly string[]): Promise<void>;
 };
 
 export type TestBuildkit = {
