@@ -84,6 +84,11 @@ const WRONG: readonly [
     /a\/template\.yml is not readable YAML: /,
   ],
   [
+    "a template.yml of lists in lists without end",
+    { a: { "template.yml": "a: [, b[".repeat(4_000) } },
+    /a\/template\.yml has more than 16384 characters/,
+  ],
+  [
     "a template.yml with a tag",
     { a: { "template.yml": "fprocess: !run x\n" } },
     /a\/template\.yml is not readable YAML: Unresolved tag: !run/,

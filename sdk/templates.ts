@@ -44,6 +44,8 @@ export type Template = {
   readonly files: readonly TemplateFile[];
 };
 
+/** The time that reading deeply nested YAML takes grows with its square. */
+const LIMIT_CHARACTERS = 16 * 1024;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const HANDLER_FOLDER = /^(?!\.\.?$)[A-Za-z0-9._-]+$/;
 /** template.yml with faas-cli's keys (spec/faas-cli.md section 5.2) and ours under `host`. */
@@ -114,6 +116,8 @@ export function parseTemplateYml(text: string, path: string): z.infer<typeof Tem
 
 /** Every scalar stays the text it was written as, as faas-cli reads it. */
 function toPlain(text: string, path: string): unknown {
+  if (text.length > LIMIT_CHARACTERS)
+    throw new TemplateError(`${path} has more than ${LIMIT_CHARACTERS} characters.`);
   try {
     const document = parseDocument(text, { schema: "failsafe" });
     const [problem] = [...document.errors, ...document.warnings];
