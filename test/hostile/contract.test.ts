@@ -47,6 +47,7 @@ const REFUSED: readonly (readonly [what: string, stack: string, said: RegExp])[]
 ];
 
 test("each stack file that breaks a rule is refused with the rule, and what served goes on", async (t) => {
+  t.timeout(10 * 60_000);
   const { repository, url } = await openRepository(t, platform, "rules", cartOf("one"));
   await repository.push(url);
 
