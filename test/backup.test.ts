@@ -17,100 +17,106 @@ import { until } from "./helpers/until.ts";
 const BACKENDS = ["redis", "embedded"] as const;
 
 for (const backend of BACKENDS) {
-  test(`${backend}: a backup of a running platform goes on on an empty machine`, async (t) => {
-    if (backend === "redis" && !hasRedis()) {
-      t.log("skipped: redis-server is not on the PATH");
-      t.pass();
-      return;
-    }
-    const { folder, start } = await setUp(t, backend);
-    const before = await start(join(folder, "here"));
-    const { token } = await tokenOf(before);
-    const repository = await makeRepository();
-    t.teardown(() => removeRepository(repository));
-    const sha = await repository.commit(shop("one", 503));
-    const pushed = await repository.push(pushUrl(before, token));
-    t.regex(pushed.output, /live in /, pushed.output);
-    const statuses = await statusesOf(before, token, sha);
-    const callId = await acceptCall(before, "alice-later");
-    t.is(await createSecret(before, "alice-key", "only alice knows"), 202);
+  test.serial(
+    `${backend}: a backup of a running platform goes on on an empty machine`,
+    async (t) => {
+      if (backend === "redis" && !hasRedis()) {
+        t.log("skipped: redis-server is not on the PATH");
+        t.pass();
+        return;
+      }
+      const { folder, start } = await setUp(t, backend);
+      const before = await start(join(folder, "here"));
+      const { token } = await tokenOf(before);
+      const repository = await makeRepository();
+      t.teardown(() => removeRepository(repository));
+      const sha = await repository.commit(shop("one", 503));
+      const pushed = await repository.push(pushUrl(before, token));
+      t.regex(pushed.output, /live in /, pushed.output);
+      const statuses = await statusesOf(before, token, sha);
+      const callId = await acceptCall(before, "alice-later");
+      t.is(await createSecret(before, "alice-key", "only alice knows"), 202);
 
-    const file = join(folder, "backup.tar.zst");
-    const report = JSON.parse(await before.ofc("backup", file, "--json")) as { running: boolean };
-    t.true(report.running);
-    t.is((await stat(file)).mode & 0o777, 0o600);
-    t.is(await call(before, "alice-cart"), "one");
-    await before.stop();
-    await before.ofc("restore", file, "--data", join(folder, "there"));
-    const after = await start(join(folder, "there"));
+      const file = join(folder, "backup.tar.zst");
+      const report = JSON.parse(await before.ofc("backup", file, "--json")) as { running: boolean };
+      t.true(report.running);
+      t.is((await stat(file)).mode & 0o777, 0o600);
+      t.is(await call(before, "alice-cart"), "one");
+      await before.stop();
+      await before.ofc("restore", file, "--data", join(folder, "there"));
+      const after = await start(join(folder, "there"));
 
-    t.is(await call(after, "alice-cart"), "one");
-    t.deepEqual(await statusesOf(after, token, sha), statuses);
-    t.deepEqual(await secretsOf(after), await secretsOf(before));
-    t.true(Object.values(await secretsOf(after)).includes("only alice knows"));
-    await repository.commit(shop("two", 200));
-    const again = await repository.push(pushUrl(after, token));
-    t.regex(again.output, /live in /, again.output);
-    t.is(await call(after, "alice-cart"), "two");
-    await until(async () => (await callState(after, callId)) === "done");
-  });
+      t.is(await call(after, "alice-cart"), "one");
+      t.deepEqual(await statusesOf(after, token, sha), statuses);
+      t.deepEqual(await secretsOf(after), await secretsOf(before));
+      t.true(Object.values(await secretsOf(after)).includes("only alice knows"));
+      await repository.commit(shop("two", 200));
+      const again = await repository.push(pushUrl(after, token));
+      t.regex(again.output, /live in /, again.output);
+      t.is(await call(after, "alice-cart"), "two");
+      await until(async () => (await callState(after, callId)) === "done");
+    },
+  );
 }
 
 for (const backend of BACKENDS) {
-  test(`${backend}: a backup that is taken while pushes and calls go on fits together`, async (t) => {
-    if (backend === "redis" && !hasRedis()) {
-      t.log("skipped: redis-server is not on the PATH");
-      t.pass();
-      return;
-    }
-    const { folder, start } = await setUp(t, backend);
-    const before = await start(join(folder, "here"));
-    const { token } = await tokenOf(before);
-    const repository = await makeRepository();
-    t.teardown(() => removeRepository(repository));
-    await repository.commit(shop("0", 503));
-    await repository.push(pushUrl(before, token));
-    const accepted = [await acceptCall(before, "alice-later")];
-    let isTaken = false;
-    const pushing = (async () => {
-      for (let number = 1; !isTaken; number += 1) {
-        await repository.commit({ "cart/handler.js": answering(String(number)) });
-        await repository.push(pushUrl(before, token));
+  test.serial(
+    `${backend}: a backup that is taken while pushes and calls go on fits together`,
+    async (t) => {
+      if (backend === "redis" && !hasRedis()) {
+        t.log("skipped: redis-server is not on the PATH");
+        t.pass();
+        return;
       }
-    })();
-    const calling = (async () => {
-      while (!isTaken) await acceptCall(before, "alice-later");
-    })();
-    while (Number(await call(before, "alice-cart")) < 1)
-      accepted.push(await acceptCall(before, "alice-later"));
+      const { folder, start } = await setUp(t, backend);
+      const before = await start(join(folder, "here"));
+      const { token } = await tokenOf(before);
+      const repository = await makeRepository();
+      t.teardown(() => removeRepository(repository));
+      await repository.commit(shop("0", 503));
+      await repository.push(pushUrl(before, token));
+      const accepted = [await acceptCall(before, "alice-later")];
+      let isTaken = false;
+      const pushing = (async () => {
+        for (let number = 1; !isTaken; number += 1) {
+          await repository.commit({ "cart/handler.js": answering(String(number)) });
+          await repository.push(pushUrl(before, token));
+        }
+      })();
+      const calling = (async () => {
+        while (!isTaken) await acceptCall(before, "alice-later");
+      })();
+      while (Number(await call(before, "alice-cart")) < 1)
+        accepted.push(await acceptCall(before, "alice-later"));
 
-    const file = join(folder, "backup.tar.zst");
-    await before.ofc("backup", file);
-    isTaken = true;
-    await Promise.all([pushing, calling]);
-    await before.kill();
-    await before.ofc("restore", file, "--data", join(folder, "there"));
-    const after = await start(join(folder, "there"));
+      const file = join(folder, "backup.tar.zst");
+      await before.ofc("backup", file);
+      isTaken = true;
+      await Promise.all([pushing, calling]);
+      await before.kill();
+      await before.ofc("restore", file, "--data", join(folder, "there"));
+      const after = await start(join(folder, "there"));
 
-    const newest = await until(() => settledBuild(after), 60_000);
-    t.is(newest.state, "live");
-    // Taken for the branch's head at the source, so nothing newer is to come.
-    await until(async () => Number(await call(after, "alice-cart")) >= 1, 60_000);
-    const states = await Promise.all(accepted.map((callId) => callState(after, callId)));
-    t.deepEqual(
-      states.filter((state) => !["waiting", "active", "failed"].includes(state)),
-      [],
-    );
-    await repository.commit(shop("last", 200));
-    const again = await repository.push(pushUrl(after, token));
-    t.regex(again.output, /live in /, again.output);
-    t.is(await call(after, "alice-cart"), "last");
-    for (const callId of accepted)
-      await until(async () => (await callState(after, callId)) === "done", 60_000);
-  });
+      const newest = await until(() => settledBuild(after), 60_000);
+      t.is(newest.state, "live");
+      // Taken for the branch's head at the source, so nothing newer is to come.
+      await until(async () => Number(await call(after, "alice-cart")) >= 1, 60_000);
+      const states = await Promise.all(accepted.map((callId) => callState(after, callId)));
+      t.deepEqual(
+        states.filter((state) => !["waiting", "active", "failed"].includes(state)),
+        [],
+      );
+      await repository.commit(shop("last", 200));
+      const again = await repository.push(pushUrl(after, token));
+      t.regex(again.output, /live in /, again.output);
+      t.is(await call(after, "alice-cart"), "last");
+      for (const callId of accepted)
+        await until(async () => (await callState(after, callId)) === "done", 60_000);
+    },
+  );
 }
 
-test("a build that waits when the backup is made goes on after the restore", async (t) => {
+test.serial("a build that waits when the backup is made goes on after the restore", async (t) => {
   const { folder, start } = await setUp(t, "embedded");
   const before = await start(join(folder, "here"));
   const { token } = await tokenOf(before);
@@ -133,55 +139,61 @@ test("a build that waits when the backup is made goes on after the restore", asy
   await until(async () => (await call(after, "alice-cart")) === "one");
 });
 
-test("a backup of the first format is taken forward: its functions answer, and pushes go on", async (t) => {
-  const { folder, start } = await setUp(t, "embedded");
-  const dataFolder = join(folder, "there");
-  const file = join(import.meta.dirname, "fixtures/format-1/backup.tar.zst");
+test.serial(
+  "a backup of the first format is taken forward: its functions answer, and pushes go on",
+  async (t) => {
+    const { folder, start } = await setUp(t, "embedded");
+    const dataFolder = join(folder, "there");
+    const file = join(import.meta.dirname, "fixtures/format-1/backup.tar.zst");
 
-  await restore({ dataFolder, file, say: () => {} });
-  const platform = await start(dataFolder);
+    await restore({ dataFolder, file, say: () => {} });
+    const platform = await start(dataFolder);
 
-  const cart = await fetch(new URL("function/alice-cart", platform.url), {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: '{"apple": 3}',
-  });
-  t.like(await cart.json(), { total: 1.2 });
-  t.is((await fetch(new URL("function/alice-banner", platform.url))).status, 200);
-  const builds = JSON.parse(await platform.ofc("builds", "alice", "--json")) as ListedBuild[];
-  t.deepEqual(
-    builds.map(({ state }) => state),
-    ["live", "live"],
-  );
-  const { token } = await tokenOf(platform);
-  const repository = await makeRepository();
-  t.teardown(() => removeRepository(repository));
-  await repository.git("pull", "--quiet", pushUrl(platform, token), "main");
-  await repository.commit({ "cart/handler.js": answering("new") });
-  const pushed = await repository.push(pushUrl(platform, token));
-  t.regex(pushed.output, /live in /, pushed.output);
-  t.is(await call(platform, "alice-cart"), "new");
-});
+    const cart = await fetch(new URL("function/alice-cart", platform.url), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"apple": 3}',
+    });
+    t.like(await cart.json(), { total: 1.2 });
+    t.is((await fetch(new URL("function/alice-banner", platform.url))).status, 200);
+    const builds = JSON.parse(await platform.ofc("builds", "alice", "--json")) as ListedBuild[];
+    t.deepEqual(
+      builds.map(({ state }) => state),
+      ["live", "live"],
+    );
+    const { token } = await tokenOf(platform);
+    const repository = await makeRepository();
+    t.teardown(() => removeRepository(repository));
+    await repository.git("pull", "--quiet", pushUrl(platform, token), "main");
+    await repository.commit({ "cart/handler.js": answering("new") });
+    const pushed = await repository.push(pushUrl(platform, token));
+    t.regex(pushed.output, /live in /, pushed.output);
+    t.is(await call(platform, "alice-cart"), "new");
+  },
+);
 
-test("a folder that holds something, and one that a platform runs on, take no restore", async (t) => {
-  const { folder, start } = await setUp(t, "embedded");
-  const platform = await start(join(folder, "here"));
-  const file = join(folder, "backup.tar.zst");
-  await platform.ofc("backup", file);
+test.serial(
+  "a folder that holds something, and one that a platform runs on, take no restore",
+  async (t) => {
+    const { folder, start } = await setUp(t, "embedded");
+    const platform = await start(join(folder, "here"));
+    const file = join(folder, "backup.tar.zst");
+    await platform.ofc("backup", file);
 
-  const running = await t.throwsAsync(platform.ofc("restore", file));
-  await platform.stop();
-  const filled = await t.throwsAsync(platform.ofc("restore", file));
-  const repeated = await t.throwsAsync(platform.ofc("backup", file));
-  const piped = await t.throwsAsync(platform.ofc("backup", "-"));
-  const nowhere = await t.throwsAsync(platform.ofc("backup", join(folder, "none/backup")));
+    const running = await t.throwsAsync(platform.ofc("restore", file));
+    await platform.stop();
+    const filled = await t.throwsAsync(platform.ofc("restore", file));
+    const repeated = await t.throwsAsync(platform.ofc("backup", file));
+    const piped = await t.throwsAsync(platform.ofc("backup", "-"));
+    const nowhere = await t.throwsAsync(platform.ofc("backup", join(folder, "none/backup")));
 
-  t.regex(running?.message ?? "", /Another platform runs on/);
-  t.regex(filled?.message ?? "", /is not empty \(artifacts/);
-  t.regex(repeated?.message ?? "", /backup\.tar\.zst is there already/);
-  t.regex(piped?.message ?? "", /"-" is not a file/);
-  t.regex(nowhere?.message ?? "", /The folder of .*none\/backup cannot be written to/);
-});
+    t.regex(running?.message ?? "", /Another platform runs on/);
+    t.regex(filled?.message ?? "", /is not empty \(artifacts/);
+    t.regex(repeated?.message ?? "", /backup\.tar\.zst is there already/);
+    t.regex(piped?.message ?? "", /"-" is not a file/);
+    t.regex(nowhere?.message ?? "", /The folder of .*none\/backup cannot be written to/);
+  },
+);
 
 async function setUp(t: ExecutionContext, backend: (typeof BACKENDS)[number]) {
   const folder = await mkdtemp(join(tmpdir(), "ofc-backup-"));
