@@ -46,65 +46,77 @@ const REFUSED: readonly (readonly [what: string, stack: string, said: RegExp])[]
   ],
 ];
 
-test("each stack file that breaks a rule is refused with the rule, and what served goes on", async (t) => {
-  t.timeout(10 * 60_000);
-  const { repository, url } = await openRepository(t, platform, "rules", cartOf("one"));
-  await repository.push(url);
+test.serial(
+  "each stack file that breaks a rule is refused with the rule, and what served goes on",
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const { repository, url } = await openRepository(t, platform, "rules", cartOf("one"));
+    await repository.push(url);
 
-  for (const [what, stack, said] of REFUSED) {
-    await writeFile(join(repository.folder, "stack.yml"), stack);
-    await repository.commit({}, what);
+    for (const [what, stack, said] of REFUSED) {
+      await writeFile(join(repository.folder, "stack.yml"), stack);
+      await repository.commit({}, what);
+      const { output } = await repository.push(url);
+      t.regex(output, said, what);
+      t.notRegex(output, /live in /, what);
+    }
+
+    t.is(await call(platform, "rules-cart"), "one");
+  },
+);
+
+test.serial(
+  "what reaches for the host or for another tenant is left out, and the pusher is told",
+  async (t) => {
+    const extra = [
+      "namespace: openfaas-system",
+      "constraints: [node.role == manager]",
+      "limits: {memory: 1e9Gi, cpu: NaN}",
+      "network: host",
+      "labels: {com.openfaas.scale.max: '1000000', com.openfaas.cloud.git-owner: alice}",
+      "annotations: {com.openfaas.cloud.git-owner-id: '1'}",
+      "build_args: {http_proxy: 'http://169.254.169.254/'}",
+    ].map((line) => `    ${line}\n`);
+    const files = {
+      ...cartOf("one"),
+      "stack.yml": good.replace("cart:latest", "alice/private:latest") + extra.join(""),
+    };
+    const { repository, url } = await openRepository(t, platform, "reacher", files);
+
     const { output } = await repository.push(url);
-    t.regex(output, said, what);
-    t.notRegex(output, /live in /, what);
-  }
 
-  t.is(await call(platform, "rules-cart"), "one");
-});
+    t.regex(output, /live in /);
+    t.is(output.match(/note: /g)?.length, 8, output);
+    const functions = (await (await administer("functions")).json()) as {
+      readonly name: string;
+      readonly image: string;
+    }[];
+    t.regex(
+      functions.find(({ name }) => name === "reacher-cart")?.image ?? "",
+      /\/reacher\/shop\//,
+    );
+  },
+);
 
-test("what reaches for the host or for another tenant is left out, and the pusher is told", async (t) => {
-  const extra = [
-    "namespace: openfaas-system",
-    "constraints: [node.role == manager]",
-    "limits: {memory: 1e9Gi, cpu: NaN}",
-    "network: host",
-    "labels: {com.openfaas.scale.max: '1000000', com.openfaas.cloud.git-owner: alice}",
-    "annotations: {com.openfaas.cloud.git-owner-id: '1'}",
-    "build_args: {http_proxy: 'http://169.254.169.254/'}",
-  ].map((line) => `    ${line}\n`);
-  const files = {
-    ...cartOf("one"),
-    "stack.yml": good.replace("cart:latest", "alice/private:latest") + extra.join(""),
-  };
-  const { repository, url } = await openRepository(t, platform, "reacher", files);
+test.serial(
+  "two owners whose names meet in one function's name: the first keeps it, the second is told",
+  async (t) => {
+    const first = await openRepository(t, platform, "pre-fix", cartOf("first"));
+    const second = await openRepository(t, platform, "pre", {
+      "stack.yml": good.replace("cart:", "fix-cart:"),
+      "cart/handler.sh": "#!/bin/bash\necho second\n",
+    });
+    await first.repository.push(first.url);
 
-  const { output } = await repository.push(url);
+    const { output } = await second.repository.push(second.url);
 
-  t.regex(output, /live in /);
-  t.is(output.match(/note: /g)?.length, 8, output);
-  const functions = (await (await administer("functions")).json()) as {
-    readonly name: string;
-    readonly image: string;
-  }[];
-  t.regex(functions.find(({ name }) => name === "reacher-cart")?.image ?? "", /\/reacher\/shop\//);
-});
+    t.regex(output, /pre-fix-cart/);
+    t.notRegex(output, /live in /);
+    t.is(await call(platform, "pre-fix-cart"), "first");
+  },
+);
 
-test("two owners whose names meet in one function's name: the first keeps it, the second is told", async (t) => {
-  const first = await openRepository(t, platform, "pre-fix", cartOf("first"));
-  const second = await openRepository(t, platform, "pre", {
-    "stack.yml": good.replace("cart:", "fix-cart:"),
-    "cart/handler.sh": "#!/bin/bash\necho second\n",
-  });
-  await first.repository.push(first.url);
-
-  const { output } = await second.repository.push(second.url);
-
-  t.regex(output, /pre-fix-cart/);
-  t.notRegex(output, /live in /);
-  t.is(await call(platform, "pre-fix-cart"), "first");
-});
-
-test("no owner reads a secret that may be another's", async (t) => {
+test.serial("no owner reads a secret that may be another's", async (t) => {
   const withSecret = (name: string) => ({
     "stack.yml": `${good}    secrets: [${name}]\n`,
     "cart/handler.sh": "#!/bin/bash\ncat /var/openfaas/secrets/* 2>&1\n",

@@ -83,18 +83,21 @@ const BRANCHES = [
 ];
 
 for (const branch of BRANCHES) {
-  test(`a branch called ${branch.slice(0, 40)} is built like any other, and is never an option or a command`, async (t) => {
-    const owner = `branch-${BRANCHES.indexOf(branch)}`;
-    const { repository, url } = await open(t, owner);
+  test.serial(
+    `a branch called ${branch.slice(0, 40)} is built like any other, and is never an option or a command`,
+    async (t) => {
+      const owner = `branch-${BRANCHES.indexOf(branch)}`;
+      const { repository, url } = await open(t, owner);
 
-    const pushed = await repository.push(url, `HEAD:refs/heads/${branch}`);
+      const pushed = await repository.push(url, `HEAD:refs/heads/${branch}`);
 
-    t.regex(pushed.output, /live in /);
-    t.is(await call(platform, `${owner}-cart`), "one");
-  });
+      t.regex(pushed.output, /live in /);
+      t.is(await call(platform, `${owner}-cart`), "one");
+    },
+  );
 }
 
-test("a branch whose name is an option is kept, and refused to be built", async (t) => {
+test.serial("a branch whose name is an option is kept, and refused to be built", async (t) => {
   const { repository, url } = await open(t, "option");
 
   const pushed = await repository.push(url, "HEAD:refs/heads/--upload-pack=id");
@@ -179,7 +182,7 @@ const TREES: Readonly<Record<string, Hostile>> = {
 };
 
 for (const [what, { make, said }] of Object.entries(TREES)) {
-  test(`${what} is refused with its name, and what served goes on`, async (t) => {
+  test.serial(`${what} is refused with its name, and what served goes on`, async (t) => {
     const owner = `tree-${Object.keys(TREES).indexOf(what)}`;
     const { repository, url } = await open(t, owner);
     await repository.push(url);
@@ -197,103 +200,112 @@ for (const [what, { make, said }] of Object.entries(TREES)) {
   });
 }
 
-test("what only other tools act on is carried along: attributes, hooks, LFS pointers, a submodule beside the handler, names that differ by case", async (t) => {
-  const { repository, url } = await open(t, "carried");
-  const files = {
-    ".gitattributes": "* filter=evil text eol=crlf ident export-subst diff=evil merge=evil\n",
-    "cart/.gitattributes": "*.bin filter=lfs diff=lfs merge=lfs\n",
-    "cart/model.bin": `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 9\n`,
-    "cart/README": "a",
-    "cart/readme": "b",
-    ".githooks/post-checkout": `#!/bin/sh\ntouch ${canary}\n`,
-    ".lfsconfig": "[lfs]\n\turl = ext::sh -c id\n",
-    ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = https://example.com/x\n',
-    "cart/handler.sh": "#!/bin/bash\ncat function/README function/readme; ls -A . function\n",
-  };
-  await repository.commit(files);
-  await repository.git("update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},x`);
-  await commitIndex(repository.folder);
+test.serial(
+  "what only other tools act on is carried along: attributes, hooks, LFS pointers, a submodule beside the handler, names that differ by case",
+  async (t) => {
+    const { repository, url } = await open(t, "carried");
+    const files = {
+      ".gitattributes": "* filter=evil text eol=crlf ident export-subst diff=evil merge=evil\n",
+      "cart/.gitattributes": "*.bin filter=lfs diff=lfs merge=lfs\n",
+      "cart/model.bin": `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 9\n`,
+      "cart/README": "a",
+      "cart/readme": "b",
+      ".githooks/post-checkout": `#!/bin/sh\ntouch ${canary}\n`,
+      ".lfsconfig": "[lfs]\n\turl = ext::sh -c id\n",
+      ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = https://example.com/x\n',
+      "cart/handler.sh": "#!/bin/bash\ncat function/README function/readme; ls -A . function\n",
+    };
+    await repository.commit(files);
+    await repository.git("update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},x`);
+    await commitIndex(repository.folder);
 
-  const pushed = await repository.push(url);
+    const pushed = await repository.push(url);
 
-  t.regex(pushed.output, /live in /);
-  const answer = await call(platform, "carried-cart");
-  t.regex(answer, /^ab/);
-  t.false(answer.split("\n").includes(".git"));
-});
+    t.regex(pushed.output, /live in /);
+    const answer = await call(platform, "carried-cart");
+    t.regex(answer, /^ab/);
+    t.false(answer.split("\n").includes(".git"));
+  },
+);
 
-test("pkt-lines that no git sends are answered, end, and leave the forge as it was", async (t) => {
-  const { repository, url, token } = await open(t, "pkt");
-  await repository.push(url);
-  const zero = "0".repeat(40);
-  const pkt = (text: string) => `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
-  const ref = (name: string) => pkt(`${zero} ${"1".repeat(40)} ${name}\0report-status\n`);
-  const bodies = [
-    "",
-    "0000",
-    "0001",
-    "0003",
-    "fffg",
-    "ffff",
-    "-001",
-    "0005",
-    pkt("x".repeat(60_000)),
-    `${ref("refs/heads/../../x")}0000`,
-    `${ref("refs/heads/x;id")}0000PACK`,
-    `${ref("--upload-pack=id")}0000`,
-    `${ref("HEAD")}0000PACK\0\0\0\u0002\u007f\u007f\u007f\u007f`,
-    `${pkt(`push-cert\0a\n`)}0000`,
-  ];
+test.serial(
+  "pkt-lines that no git sends are answered, end, and leave the forge as it was",
+  async (t) => {
+    const { repository, url, token } = await open(t, "pkt");
+    await repository.push(url);
+    const zero = "0".repeat(40);
+    const pkt = (text: string) => `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
+    const ref = (name: string) => pkt(`${zero} ${"1".repeat(40)} ${name}\0report-status\n`);
+    const bodies = [
+      "",
+      "0000",
+      "0001",
+      "0003",
+      "fffg",
+      "ffff",
+      "-001",
+      "0005",
+      pkt("x".repeat(60_000)),
+      `${ref("refs/heads/../../x")}0000`,
+      `${ref("refs/heads/x;id")}0000PACK`,
+      `${ref("--upload-pack=id")}0000`,
+      `${ref("HEAD")}0000PACK\0\0\0\u0002\u007f\u007f\u007f\u007f`,
+      `${pkt(`push-cert\0a\n`)}0000`,
+    ];
 
-  const statuses: number[] = [];
-  for (const service of ["git-receive-pack", "git-upload-pack"])
-    for (const body of bodies) {
-      const response = await fetch(`${bare(url)}/${service}`, {
-        method: "POST",
-        headers: {
-          authorization: `Basic ${Buffer.from(`pkt:${token}`).toString("base64")}`,
-          "content-type": `application/x-${service}-request`,
-        },
-        body: Buffer.from(body, "latin1"),
-      });
-      await response.arrayBuffer();
-      statuses.push(response.status);
+    const statuses: number[] = [];
+    for (const service of ["git-receive-pack", "git-upload-pack"])
+      for (const body of bodies) {
+        const response = await fetch(`${bare(url)}/${service}`, {
+          method: "POST",
+          headers: {
+            authorization: `Basic ${Buffer.from(`pkt:${token}`).toString("base64")}`,
+            "content-type": `application/x-${service}-request`,
+          },
+          body: Buffer.from(body, "latin1"),
+        });
+        await response.arrayBuffer();
+        statuses.push(response.status);
+      }
+
+    t.true(
+      statuses.every((status) => status === 200 || (status >= 400 && status < 500)),
+      statuses.join(" "),
+    );
+    t.deepEqual(
+      execFileSync("git", ["ls-remote", url], { encoding: "utf8" })
+        .split("\n")
+        .map((line) => line.split("\t")[1]),
+      ["HEAD", "refs/heads/main", undefined],
+    );
+    t.regex((await repository.push(url, "HEAD:refs/heads/next")).output, /refs\/heads\/next|next/);
+  },
+);
+
+test.serial(
+  "no secret of the platform stands in its data, its log or a command line",
+  async (t) => {
+    const { repository, url, token } = await open(t, "canary");
+    await repository.push(url);
+    const folder = join(platform.dataFolder, "secrets");
+    const names = (await readdir(folder)).filter((name) => /secret|password/.test(name));
+    const secrets = await Promise.all(
+      names.map(async (name) => (await readFile(join(folder, name), "utf8")).trim()),
+    );
+    secrets.push(token);
+    t.true(secrets.length > 3);
+
+    const lines = execFileSync("ps", ["-eo", "args"], { encoding: "utf8", maxBuffer: 2 ** 26 });
+    const log = JSON.stringify(platform.log) + platform.words.join("\n");
+    const found: string[] = [];
+    for (const secret of secrets) {
+      if (lines.includes(secret) || log.includes(secret)) found.push("a line");
+      found.push(...filesWith(secret, platform.dataFolder));
     }
 
-  t.true(
-    statuses.every((status) => status === 200 || (status >= 400 && status < 500)),
-    statuses.join(" "),
-  );
-  t.deepEqual(
-    execFileSync("git", ["ls-remote", url], { encoding: "utf8" })
-      .split("\n")
-      .map((line) => line.split("\t")[1]),
-    ["HEAD", "refs/heads/main", undefined],
-  );
-  t.regex((await repository.push(url, "HEAD:refs/heads/next")).output, /refs\/heads\/next|next/);
-});
-
-test("no secret of the platform stands in its data, its log or a command line", async (t) => {
-  const { repository, url, token } = await open(t, "canary");
-  await repository.push(url);
-  const folder = join(platform.dataFolder, "secrets");
-  const names = (await readdir(folder)).filter((name) => /secret|password/.test(name));
-  const secrets = await Promise.all(
-    names.map(async (name) => (await readFile(join(folder, name), "utf8")).trim()),
-  );
-  secrets.push(token);
-  t.true(secrets.length > 3);
-
-  const lines = execFileSync("ps", ["-eo", "args"], { encoding: "utf8", maxBuffer: 2 ** 26 });
-  const log = JSON.stringify(platform.log) + platform.words.join("\n");
-  const found: string[] = [];
-  for (const secret of secrets) {
-    if (lines.includes(secret) || log.includes(secret)) found.push("a line");
-    found.push(...filesWith(secret, platform.dataFolder));
-  }
-
-  t.deepEqual(found, []);
-});
+    t.deepEqual(found, []);
+  },
+);
 
 /** Commit what the index holds. */
 async function commitIndex(folder: string): Promise<void> {

@@ -96,37 +96,40 @@ async function listBuilds(platform: RunningPlatform): Promise<readonly Build[]> 
   return JSON.parse(await platform.ofc("builds", "--json")) as Build[];
 }
 
-test("whoever cannot sign is told 401 in the same words; nothing is recorded and nobody asked", async (t) => {
-  const house = await startUp(t);
-  const body = bodyOf();
-  const good = sign(body);
-  const forged = [
-    null,
-    "",
-    good.slice(0, -2),
-    `${good}00`,
-    good.toUpperCase(),
-    good.replace("sha256", "sha512"),
-    `sha256=${"g".repeat(64)}`,
-    sign(body, ""),
-    sign(body, "another secret"),
-    sign(`${body} `),
-  ];
+test.serial(
+  "whoever cannot sign is told 401 in the same words; nothing is recorded and nobody asked",
+  async (t) => {
+    const house = await startUp(t);
+    const body = bodyOf();
+    const good = sign(body);
+    const forged = [
+      null,
+      "",
+      good.slice(0, -2),
+      `${good}00`,
+      good.toUpperCase(),
+      good.replace("sha256", "sha512"),
+      `sha256=${"g".repeat(64)}`,
+      sign(body, ""),
+      sign(body, "another secret"),
+      sign(`${body} `),
+    ];
 
-  const answers: Response[] = [];
-  for (const signature of forged)
-    answers.push(await send(house.platform, body, { signature, id: "forged" }));
-  const more = { "x-hub-signature": sign(body, SECRET, "sha1") };
-  answers.push(await send(house.platform, body, { signature: null, more }));
+    const answers: Response[] = [];
+    for (const signature of forged)
+      answers.push(await send(house.platform, body, { signature, id: "forged" }));
+    const more = { "x-hub-signature": sign(body, SECRET, "sha1") };
+    answers.push(await send(house.platform, body, { signature: null, more }));
 
-  t.deepEqual([...new Set(answers.map(({ status }) => status))], [401]);
-  t.deepEqual(JSON.parse(await house.platform.ofc("deliveries", "--json")), []);
-  t.deepEqual(house.asked, []);
-  t.is((await send(house.platform, body, { id: "forged" })).status, 202);
-  t.deepEqual(house.asked, ["/customers"]);
-});
+    t.deepEqual([...new Set(answers.map(({ status }) => status))], [401]);
+    t.deepEqual(JSON.parse(await house.platform.ofc("deliveries", "--json")), []);
+    t.deepEqual(house.asked, []);
+    t.is((await send(house.platform, body, { id: "forged" })).status, 202);
+    t.deepEqual(house.asked, ["/customers"]);
+  },
+);
 
-test("a webhook secret of blanks stops the start and names the file", async (t) => {
+test.serial("a webhook secret of blanks stops the start and names the file", async (t) => {
   const { up } = await setUp(t, " \n");
 
   const error = await t.throwsAsync(up());
@@ -134,18 +137,21 @@ test("a webhook secret of blanks stops the start and names the file", async (t) 
   t.regex(error?.message ?? "", /Secret github-webhook-secret is empty/);
 });
 
-test("an empty webhook secret is replaced by a random one; nobody signs with nothing", async (t) => {
-  const { up } = await setUp(t, "");
-  const platform = await up();
-  t.teardown(() => platform.stop());
-  const body = bodyOf();
+test.serial(
+  "an empty webhook secret is replaced by a random one; nobody signs with nothing",
+  async (t) => {
+    const { up } = await setUp(t, "");
+    const platform = await up();
+    t.teardown(() => platform.stop());
+    const body = bodyOf();
 
-  const response = await send(platform, body, { signature: sign(body, "") });
+    const response = await send(platform, body, { signature: sign(body, "") });
 
-  t.is(response.status, 401);
-});
+    t.is(response.status, 401);
+  },
+);
 
-test("one delivery sent at once, again and after a crash makes one build", async (t) => {
+test.serial("one delivery sent at once, again and after a crash makes one build", async (t) => {
   const house = await startUp(t);
   const again = () => send(house.platform, bodyOf(), { id: "one" });
 
@@ -157,7 +163,7 @@ test("one delivery sent at once, again and after a crash makes one build", async
   t.is((await listBuilds(house.platform)).length, 1);
 });
 
-test("the same commit under another delivery id is not built twice", async (t) => {
+test.serial("the same commit under another delivery id is not built twice", async (t) => {
   const house = await startUp(t);
 
   await send(house.platform, bodyOf());
@@ -170,51 +176,57 @@ test("the same commit under another delivery id is not built twice", async (t) =
   );
 });
 
-test("refs and commits that are none are refused by name, deletions and tags build nothing", async (t) => {
-  const house = await startUp(t);
-  const answers: [number, string][] = [];
-  for (const push of [
-    { ref: "refs/heads/--upload-pack=x;id" },
-    { ref: "refs/heads/a\r" },
-    { ref: "refs/heads/a@{1}" },
-    { ref: "refs/heads/a.lock" },
-    { after: "HEAD" },
-    { after: "0".repeat(40), deleted: true },
-    { ref: "refs/tags/v1" },
-    { ref: "main" },
-  ]) {
-    const response = await send(house.platform, bodyOf(push));
-    const { reason } = (await response.json()) as { reason: string };
-    answers.push([response.status, reason]);
-  }
+test.serial(
+  "refs and commits that are none are refused by name, deletions and tags build nothing",
+  async (t) => {
+    const house = await startUp(t);
+    const answers: [number, string][] = [];
+    for (const push of [
+      { ref: "refs/heads/--upload-pack=x;id" },
+      { ref: "refs/heads/a\r" },
+      { ref: "refs/heads/a@{1}" },
+      { ref: "refs/heads/a.lock" },
+      { after: "HEAD" },
+      { after: "0".repeat(40), deleted: true },
+      { ref: "refs/tags/v1" },
+      { ref: "main" },
+    ]) {
+      const response = await send(house.platform, bodyOf(push));
+      const { reason } = (await response.json()) as { reason: string };
+      answers.push([response.status, reason]);
+    }
 
-  t.deepEqual(
-    answers.map(([status]) => status),
-    [200, 400, 400, 400, 400, 200, 200, 200],
-  );
-  t.deepEqual(
-    answers.slice(1, 5).map(([, reason]) => / (ref|after): /.exec(reason)?.[1]),
-    ["ref", "ref", "ref", "after"],
-  );
-  t.regex(answers[0]?.[1] ?? "", /skipping build/);
-  t.deepEqual(await listBuilds(house.platform), []);
-});
+    t.deepEqual(
+      answers.map(([status]) => status),
+      [200, 400, 400, 400, 400, 200, 200, 200],
+    );
+    t.deepEqual(
+      answers.slice(1, 5).map(([, reason]) => / (ref|after): /.exec(reason)?.[1]),
+      ["ref", "ref", "ref", "after"],
+    );
+    t.regex(answers[0]?.[1] ?? "", /skipping build/);
+    t.deepEqual(await listBuilds(house.platform), []);
+  },
+);
 
-test("bodies that are too long, too slow or never end are let go, and the next one is answered", async (t) => {
-  const house = await startUp(t);
-  const long = `${bodyOf()}${" ".repeat(LIMIT_BYTES)}`;
+test.serial(
+  "bodies that are too long, too slow or never end are let go, and the next one is answered",
+  async (t) => {
+    const house = await startUp(t);
+    const long = `${bodyOf()}${" ".repeat(LIMIT_BYTES)}`;
 
-  const announced = await send(house.platform, long);
-  const streamed = await sendRaw(house.platform, endlessChunks);
-  const dripped = await sendRaw(house.platform, drip);
-  const silent = await sendRaw(house.platform, (socket) => {
-    socket.write(`${HEAD}Content-Length: 100\r\n\r\n{`);
-    return () => {};
-  });
+    const announced = await send(house.platform, long);
+    const streamed = await sendRaw(house.platform, endlessChunks);
+    const dripped = await sendRaw(house.platform, drip);
+    const silent = await sendRaw(house.platform, (socket) => {
+      socket.write(`${HEAD}Content-Length: 100\r\n\r\n{`);
+      return () => {};
+    });
 
-  t.deepEqual([announced.status, streamed, dripped, silent], [413, 413, 408, 408]);
-  t.is((await send(house.platform, bodyOf())).status, 202);
-});
+    t.deepEqual([announced.status, streamed, dripped, silent], [413, 413, 408, 408]);
+    t.is((await send(house.platform, bodyOf())).status, 202);
+  },
+);
 
 const HEAD = "POST /github-event HTTP/1.1\r\nHost: localhost\r\nX-GitHub-Event: push\r\n";
 
