@@ -47,15 +47,16 @@ const PRUNE_LIMIT_MS = 10 * 60_000;
 export function openBuildkit(address: BuildkitAddress): Buildkit {
   return {
     async build(build) {
-      const [worker] = await listWorkers();
-      const exporter = pickExporter(build, address, worker?.pushes ?? false);
-      const response = await solve(address, build, exporter);
+      const { exporter, response } = await solve(address, build, async (control, signal) => {
+        const [worker] = await workersOf(control, signal);
+        return pickExporter(build, address, worker?.pushes ?? false);
+      });
       const digest = response["containerimage.digest"];
       if (digest === undefined)
         throw new HttpError(502, "no-digest", "BuildKit built an image and gave no digest of it.");
       return { digest, local: exporter.type === "moby" };
     },
-    listWorkers,
+    listWorkers: () => ask(({ control }, signal) => workersOf(control, signal)),
     async readVersion() {
       try {
         const { version } = await ask((connection, signal) =>
@@ -81,15 +82,6 @@ export function openBuildkit(address: BuildkitAddress): Buildkit {
     },
   };
 
-  async function listWorkers(): Promise<readonly BuildkitWorker[]> {
-    const { record } = await ask(({ control }, signal) => control.listWorkers({}, { signal }));
-    return record.map(({ id, labels, platforms }) => ({
-      id,
-      platforms: platforms.map(({ os, architecture }) => `${os}/${architecture}`),
-      pushes: labels["org.mobyproject.buildkit.worker.executor"] !== undefined,
-    }));
-  }
-
   async function ask<T>(
     question: (connection: Connection, signal: AbortSignal) => Promise<T>,
     limitMs = QUESTION_LIMIT_MS,
@@ -105,6 +97,18 @@ export function openBuildkit(address: BuildkitAddress): Buildkit {
       connection.close();
     }
   }
+}
+
+async function workersOf(
+  control: Connection["control"],
+  signal: AbortSignal,
+): Promise<readonly BuildkitWorker[]> {
+  const { record } = await control.listWorkers({}, { signal });
+  return record.map(({ id, labels, platforms }) => ({
+    id,
+    platforms: platforms.map(({ os, architecture }) => `${os}/${architecture}`),
+    pushes: labels["org.mobyproject.buildkit.worker.executor"] !== undefined,
+  }));
 }
 
 /** Whoever cannot push is inside a Docker engine and keeps images there. */

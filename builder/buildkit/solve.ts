@@ -15,19 +15,25 @@ import { tunnelSession } from "./tunnel-session.ts";
 
 export type Exporter = { readonly type: string; readonly attrs: Readonly<Record<string, string>> };
 
+export type Solved = {
+  readonly exporter: Exporter;
+  /** What it says of the result, by names of its own. */
+  readonly response: Readonly<Record<string, string>>;
+};
+
 /** The status stream ends by itself right after the build; this is for a daemon that forgets to. */
 const LAST_UPDATE_MS = 2_000;
 
 /**
- * Build over a connection of its own, and resolve with what the exporter says of the result. Rejects with 422
+ * Build over a connection of its own, with the exporter that fits the daemon. Rejects with 422
  * `build-failed` for what the Dockerfile or the context did, with the context's own error, with 503 when the
  * daemon was lost, with the signal's reason when that aborted. Whatever way it ends, the daemon is told to end.
  */
 export async function solve(
   address: BuildkitAddress,
   build: ImageBuild,
-  exporter: Exporter,
-): Promise<Readonly<Record<string, string>>> {
+  pickExporter: (control: Connection["control"], signal: AbortSignal) => Promise<Exporter>,
+): Promise<Solved> {
   const connection = await connect(address, build.signal);
   const uploadId = randomId();
   const context = Readable.from(build.context, { objectMode: false });
@@ -49,8 +55,12 @@ export async function solve(
   build.signal.addEventListener("abort", breakOff, { once: true });
 
   try {
-    const sessionId = await openSession(address, connection, session, build.signal);
-    return await run(connection, exporter, { ...build, onEvent }, { sessionId, uploadId });
+    const [exporter, sessionId] = await Promise.all([
+      pickExporter(connection.control, build.signal),
+      openSession(address, connection, session, build.signal),
+    ]);
+    const ids = { sessionId, uploadId };
+    return { exporter, response: await run(connection, exporter, { ...build, onEvent }, ids) };
   } catch (error) {
     build.signal.throwIfAborted();
     throw contextError ?? explainFailure(error, connection.isLost(), failed);
