@@ -114,6 +114,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/change.ts")).redeploy,
   },
   {
+    usage: "versions <function>",
+    summary: "list what a function serves, has served, and can go back to",
+    options: [json],
+    examples: [["versions alice-cart", "newest first; the last five are kept"]],
+    load: async () => (await import("./commands/versions.ts")).versions,
+  },
+  {
+    usage: "rollback <function> [sha]",
+    summary: "put back the version before, or the one of a commit",
+    more: "Image, environment and limits change in one switch; secrets stay current. A push that changes the function ends it.",
+    options: [json],
+    examples: [
+      ["rollback alice-cart", "the version before"],
+      ["rollback alice-cart 1a2b3c4", "the version of that commit"],
+    ],
+    load: async () => (await import("./commands/change.ts")).rollback,
+  },
+  {
     usage: "remove <target>",
     summary: "stop and forget a function, or all of <owner>/<repository>",
     more: "The commits stay; the next push deploys again.",

@@ -3,7 +3,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** What every command is given. */
 export type CommandContext = {
-  /** The positional argument, already checked by the parser. */
+  /** The positional argument, already checked by the parser; a list where a command takes several. */
   readonly argument: string | readonly string[] | undefined;
   readonly options: CommandOptions;
   /** Folder of the launcher. */

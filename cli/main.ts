@@ -55,7 +55,9 @@ function addCommand({ usage, summary, more, options, examples, load }: CommandEn
       `${formatExamples(examples)}\n\n./ofc help ${command.name()} says more.`.trimStart(),
     )
     .action(async () => {
-      const [argument] = command.processedArgs as (string | string[] | undefined)[];
+      const given = command.processedArgs as (string | string[] | undefined)[];
+      const argument =
+        given.length > 1 ? given.flat().filter((one) => one !== undefined) : given[0];
       try {
         const run = await load();
         await run({ argument, options: command.opts(), project, terminal, note, env: process.env });

@@ -16,6 +16,17 @@ export const FUNCTIONS = z.array(
   }),
 );
 
+export const VERSIONS = z.array(
+  z.object({
+    sha: z.string(),
+    state: z.string(),
+    /** Number of the release. */
+    fence: z.number(),
+    rolledBack: z.boolean(),
+    declaredAt: z.number(),
+  }),
+);
+
 export const BUILD = z.object({
   id: z.string(),
   repository: z.string(),

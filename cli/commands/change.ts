@@ -44,6 +44,22 @@ export async function remove(context: CommandContext): Promise<void> {
   print(context, answer, `Removed ${answer.removed.join(", ")}.`);
 }
 
+/** Put back what a function served before. */
+export async function rollback(context: CommandContext): Promise<void> {
+  const [name = "", sha] = [context.argument ?? []].flat();
+  const admin = await connectAdmin(context.options.data);
+  const { from, to, ...answer } = await admin.post(
+    "/rollback",
+    { name, ...(sha === undefined ? {} : { sha }) },
+    z.object({ function: z.string(), from: z.string(), to: z.string(), fence: z.number() }),
+  );
+  print(
+    context,
+    { ...answer, from, to },
+    `${name} serves ${to} again instead of ${from}; it stays there until a push changes the function.`,
+  );
+}
+
 function print({ terminal, options }: CommandContext, answer: unknown, words: string): void {
   if (options.json) terminal.json(answer);
   else terminal.line(words);

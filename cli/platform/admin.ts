@@ -14,6 +14,7 @@ import type { Queue } from "../../queue/queue.ts";
 import type { OwnerPolicy } from "./owner-policy.ts";
 import { redeploy } from "./redeploy.ts";
 import { removeFunctions } from "./remove-functions.ts";
+import { listServed, rollBackFunction, shortSha } from "./roll-back-function.ts";
 
 export type AdminTools = {
   readonly ledger: Ledger;
@@ -72,6 +73,11 @@ export function createAdmin(tools: AdminTools): Handler {
   app.post("/remove", async (c) =>
     c.json(await removeFunctions(tools, targetOf(await c.req.json()))),
   );
+  app.post("/rollback", async (c) => {
+    const { name, sha } = ROLLBACK.parse(await c.req.json());
+    return c.json(await rollBackFunction(tools, name, sha));
+  });
+  app.get("/functions/:name/versions", (c) => c.json(listVersions(ledger, c.req.param("name"))));
   app.get("/logs/:name", async (c) =>
     streamLogs(
       tools.engine,
@@ -85,6 +91,7 @@ export function createAdmin(tools: AdminTools): Handler {
   return async (request) => app.fetch(request);
 }
 
+const ROLLBACK = z.object({ name: z.string().min(1), sha: z.string().min(4).exactOptional() });
 const targetOf = (body: unknown) => z.object({ target: z.string().min(1) }).parse(body).target;
 
 function limitOf(text: string | undefined): number {
@@ -119,6 +126,16 @@ async function listFunctions(tools: AdminTools, slug: string | undefined) {
       problem: problems.get(release.service),
     };
   });
+}
+
+function listVersions(ledger: Ledger, service: string) {
+  return listServed(ledger, service).map((release) => ({
+    sha: shortSha(release),
+    state: release.state,
+    fence: release.fence,
+    rolledBack: release.insteadOf !== undefined,
+    declaredAt: release.declaredAt,
+  }));
 }
 
 function listBuilds(ledger: Ledger, slug: string | undefined, limit: number) {

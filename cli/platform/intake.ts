@@ -11,6 +11,7 @@ import { createCatchUp } from "../../functions/github-push/catch-up.ts";
 import { readConfig as readPushConfig } from "../../functions/github-push/config.ts";
 import { createQueueBuild } from "../../functions/github-push/queue-build.ts";
 import type { GithubStatus } from "../../functions/github-status/handler.ts";
+import { finishRollbacks } from "./roll-back-function.ts";
 
 export type IntakeTools = {
   readonly ledger: Ledger;
@@ -23,8 +24,8 @@ export type IntakeTools = {
 
 /**
  * A webhook is a hint: at start and every few minutes, ask back deliveries that failed and compare branch
- * heads with what was accepted; at start also what commits show with what the ledger says. Returns the
- * function that stops it.
+ * heads with what was accepted; at start also finish interrupted roll-backs and compare what commits show
+ * with what the ledger says. Returns the function that stops it.
  */
 export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeTools): () => void {
   const { buildBranch, urls, queueTimeoutMs, buildsPerHour } = readPushConfig(env);
@@ -48,6 +49,7 @@ export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeT
   };
 
   async function begin(): Promise<void> {
+    await attempt("roll-back-failed", () => finishRollbacks({ ledger, gateway, log }));
     await attempt("status-not-corrected", () => status.correctAtBoot(log));
     busy = false;
     await next();

@@ -18,6 +18,20 @@ const same = {
 const cases = [
   ["equal spec and image that run are kept", current, "spec", same, "keep"],
   ["a function that is new is switched to", undefined, "spec", same, "switch"],
+  [
+    "what a roll-back took the function away from is kept away",
+    { ...current, specHash: "old", insteadOf: { specHash: "spec", digest: "sha256:1" } },
+    "spec",
+    same,
+    "keep",
+  ],
+  [
+    "a function that was rolled back takes what a push changes",
+    { ...current, insteadOf: { specHash: "undone", digest: "sha256:3" } },
+    "new",
+    same,
+    "switch",
+  ],
   ["another spec is switched to", current, "other spec", same, "switch"],
   ["another image is switched to", current, "spec", { ...same, digest: "sha256:2" }, "switch"],
   [

@@ -1,12 +1,16 @@
+import { standsFor } from "#ledger/stands-for.ts";
 import type { Build, PlannedFunction, Release } from "#ledger/types.ts";
 import { labels } from "#sdk/labels.ts";
 
 /**
- * Keep a function whose spec and image are what serves already and still runs; switch otherwise. The
+ * Keep a function whose spec and image are what serves already, or what a roll-back took it away from, and
+ * that still runs; switch otherwise. The
  * release of this very build is switched to again: that is a success without effect after a crash.
  */
 export function decideSwitch(
-  current: Pick<Release, "id" | "buildId" | "repositoryId" | "specHash" | "digest"> | undefined,
+  current:
+    | Pick<Release, "id" | "buildId" | "repositoryId" | "specHash" | "digest" | "insteadOf">
+    | undefined,
   planned: Pick<PlannedFunction, "specHash">,
   facts: {
     readonly build: Pick<Build, "id" | "repositoryId">;
@@ -20,6 +24,6 @@ export function decideSwitch(
   if (current === undefined || current.buildId === build.id) return "switch";
   // Whose name it is decides the ledger, when the release is declared.
   if (current.repositoryId !== build.repositoryId) return "switch";
-  if (current.specHash !== planned.specHash || current.digest !== facts.digest) return "switch";
+  if (!standsFor(current, { specHash: planned.specHash, digest: facts.digest })) return "switch";
   return facts.running?.[labels.release] === current.id ? "keep" : "switch";
 }

@@ -1,25 +1,24 @@
-import type { Claim, Release } from "#ledger/types.ts";
+import type { Release } from "#ledger/types.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { Tools } from "./tools.ts";
 import { withDeployTime } from "./with-deploy-time.ts";
 
 /**
  * Deploy a declared release and record that it serves. A fence that the engine has passed is lifted above
- * it and tried once more.
+ * it with `declareAbove` and tried once more.
  */
 export async function deployRelease(
-  tools: Tools,
-  claim: Claim,
+  { ledger, gateway, now }: Pick<Tools, "ledger" | "gateway" | "now">,
   declared: Release,
+  declareAbove: (fence: number) => Release,
 ): Promise<Release> {
-  const { ledger, gateway, now } = tools;
   let release = declared;
   try {
     await gateway.deploy(withDeployTime(release, now()));
   } catch (error) {
     const ahead = fenceAhead(error);
     if (ahead === undefined) throw error;
-    release = ledger.declareRelease(claim, declared, ahead);
+    release = declareAbove(ahead);
     await gateway.deploy(withDeployTime(release, now()));
   }
   ledger.markRelease(release.id, release.service, "serving");

@@ -53,7 +53,9 @@ async function remove(
 async function goBack(tools: Tools, claim: Claim, before: Release, undone: Release): Promise<void> {
   const id = createHash("sha256").update(`${before.id} after ${undone.id}`).digest("hex");
   const draft = { ...before, id: id.slice(0, 32) };
-  await deployRelease(tools, claim, tools.ledger.declareRelease(claim, draft));
+  await deployRelease(tools, tools.ledger.declareRelease(claim, draft), (ahead) =>
+    tools.ledger.declareRelease(claim, draft, ahead),
+  );
 }
 
 /** As the ledger or the engine knows: a crash may have come between the two. */

@@ -68,7 +68,9 @@ async function switchOne(
   const started = performance.now();
   tell(tools, claim, { type: "function", name, step: "starting" });
   try {
-    const { fence } = await deployRelease(tools, claim, release);
+    const { fence } = await deployRelease(tools, release, (ahead) =>
+      tools.ledger.declareRelease(claim, release, ahead),
+    );
     const ms = Math.round(performance.now() - started);
     tell(tools, claim, { type: "function", name, step: "healthy", ms });
     log.info("function-deployed", { build: claim.build.id, service, fence, duration_ms: ms });

@@ -1,4 +1,5 @@
 import { ClaimLost } from "#ledger/errors.ts";
+import { standsFor } from "#ledger/stands-for.ts";
 import type {
   Build,
   Claim,
@@ -168,8 +169,8 @@ function decideAction(
   const artifact = ledger.findArtifact(owner.id, planned.key);
   if (artifact === undefined) return "build";
   const current = ledger.currentRelease(planned.service);
-  const same = current?.specHash === planned.specHash && current.digest === artifact.digest;
-  return same ? "unchanged" : "deploy";
+  const pushed = { specHash: planned.specHash, digest: artifact.digest };
+  return current !== undefined && standsFor(current, pushed) ? "unchanged" : "deploy";
 }
 
 function findCommit({ ledger, urls }: RunTools, build: Build): Commit {

@@ -31,6 +31,7 @@ export async function startPlatform(
   const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), "ofc-test-")));
   const env = { ...process.env, ...options.env };
   const child = spawnOfc(["up", "--port", "0", "--data", dataFolder], env);
+  const ended = once(child, "exit");
   const words: string[] = [];
   const log: Record<string, unknown>[] = [];
   const raw: string[] = [];
@@ -56,15 +57,13 @@ export async function startPlatform(
     log,
     ofc: (command, ...args) => runOfc([command, "--data", dataFolder, ...args], env),
     async stop() {
-      const gone = once(child, "exit");
       child.kill("SIGTERM");
-      const [code] = await gone;
+      const [code] = await ended;
       return code as number | null;
     },
     async kill() {
-      const gone = once(child, "exit");
       child.kill("SIGKILL");
-      await gone;
+      await ended;
     },
   };
 }
