@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { call } from "../engine.contract.ts";
@@ -21,6 +23,8 @@ import {
   removeRules,
   shareDocker,
 } from "./test-kit.ts";
+
+const run = promisify(execFile);
 
 if (dockerMissing === undefined) {
   const { docker, image } = shareDocker(test, startDocker);
@@ -92,6 +96,21 @@ if (dockerMissing === undefined) {
 
     t.is(await call(engine, "fn", `/knock?host=${gatewayOf(subnet)}&port=${open}`), "open");
     t.not(await call(engine, "fn", "/knock?host=169.254.169.254&port=80"), "open");
+  });
+
+  test("rules that something else has flushed are put back", async (t) => {
+    const { engine, subnet } = await setUp(t, { firewallCheckMs: 300 });
+    const open = await listen(t, createTcpServer(), "0.0.0.0");
+    await engine.deploy({ service: "fn", image: image() });
+    const [bridge] = (await docker().api.listNetworks()).filter(({ IPAM }) =>
+      IPAM?.Config?.some(({ Subnet }) => Subnet === subnet),
+    );
+    const chain = (bridge?.Name ?? "").replace("ofc-", "OFC-");
+
+    for (const part of ["IN", "FW"]) await run("iptables", ["--wait", "-F", `${chain}-${part}`]);
+
+    const knock = () => call(engine, "fn", `/knock?host=${gatewayOf(subnet)}&port=${open}`);
+    t.is(await eventually(knock, "silent"), "silent");
   });
 
   test("gateway:8080 is the gateway's public routes and nothing else of it", async (t) => {
@@ -166,7 +185,7 @@ if (dockerMissing === undefined) {
     const api = await connectDocker(`unix://${docker().socketPath}`, defaultSettings);
     const folder = await mkdtemp(join(tmpdir(), "ofc-rules-"));
     t.teardown(() => rm(folder, { recursive: true }));
-    const run: RunIptables = (program, args) => runInside(api, folder, program, args);
+    const runIptables: RunIptables = (program, args) => runInside(api, folder, program, args);
     const firewall = formatFirewall({
       platform: "7e577e57",
       bridge: "ofc-7e577e57",
@@ -177,14 +196,16 @@ if (dockerMissing === undefined) {
     t.teardown(() => removeRules("OFC-7e577e57-"));
     await chown(folder, 61_999, 61_999);
 
-    await applyFirewall(run, folder, firewall);
+    await applyFirewall(runIptables, folder, firewall);
     await chown(join(folder, "firewall.rules"), 61_999, 61_999);
-    await applyFirewall(run, folder, firewall);
+    await applyFirewall(runIptables, folder, firewall);
 
-    const rules = (await run("iptables", ["--wait", "-S"])).split("\n");
+    const rules = (await runIptables("iptables", ["--wait", "-S"])).split("\n");
     t.is(rules.filter((rule) => rule === "-A INPUT -i ofc-7e577e57 -j OFC-7e577e57-IN").length, 1);
     t.is(rules.filter((rule) => rule === "-A OFC-7e577e57-IN -j DROP").length, 1);
-    await t.throwsAsync(run("iptables", ["-X", "OFC-none"]), { message: /iptables failed: ./ });
+    await t.throwsAsync(runIptables("iptables", ["-X", "OFC-none"]), {
+      message: /iptables failed: ./,
+    });
   });
 
   async function setUp(t: ExecutionContext, settings: Partial<Settings> = {}, gatewayUrl?: string) {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
+import { createTurns } from "../turns.ts";
 import { applyFirewall } from "./apply-firewall.ts";
 import type { DockerApi } from "./connect-docker.ts";
 import { formatFirewall } from "./firewall-rules.ts";
@@ -31,22 +32,36 @@ export type ProtectedNetwork = FunctionNetwork & {
 
 /** The door and the rules stand before the first function starts, or nothing starts. */
 export async function protectNetwork(tools: ProtectionTools): Promise<ProtectedNetwork> {
+  const { network, settings, log } = tools;
+  const inTurn = createTurns(1);
   const door = await tryDoor(tools);
-  const close = async () => door?.close();
+  const protect = () => inTurn(() => setRules(tools, door !== undefined));
   try {
-    await setRules(tools, door !== undefined);
+    await protect();
   } catch (error) {
-    await close();
+    await door?.close();
     throw error;
   }
+  const checks = setInterval(() => void check(), settings.firewallCheckMs).unref();
+
   return {
-    ...tools.network,
-    close,
+    ...network,
+    async close() {
+      clearInterval(checks);
+      await inTurn(async () => door?.close());
+    },
     async ensure() {
-      await tools.network.ensure();
-      await setRules(tools, door !== undefined);
+      await network.ensure();
+      await protect();
     },
   };
+
+  /** Others may have flushed them: a reload of firewalld does. */
+  async function check(): Promise<void> {
+    await protect().catch((error: unknown) =>
+      log.error("firewall-not-checked", { error: describe(error) }),
+    );
+  }
 }
 
 async function setRules(tools: ProtectionTools, isDoorOpen: boolean): Promise<void> {

@@ -23,6 +23,8 @@ export type Settings = EngineSettings & {
   readonly egress: "internet" | "any" | "none";
   /** `none` sets no rules: functions then reach nothing outside, but this machine's own open ports. */
   readonly firewall: "auto" | "none";
+  /** How often the rules are put back, should something else have flushed them. */
+  readonly firewallCheckMs: number;
   /** Reached besides, whatever `egress` says: `10.1.2.3`, `10.1.0.0/16` or `10.1.2.3:5432`. */
   readonly egressAllow: readonly string[];
   /** Resolvers of functions; those of this machine when empty. */
@@ -53,6 +55,7 @@ export const defaultSettings: Settings = {
   userId: 65_534,
   egress: "internet",
   firewall: "auto",
+  firewallCheckMs: 60_000,
   egressAllow: [],
   dns: [],
   subnet: "",
