@@ -309,7 +309,7 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
 
       const answer = () => callEndpoint(old, "/").catch(() => "gone");
       t.is(await answer(), "old");
-      t.is(await eventually(answer, "gone", contractTimes.drainMs + 3_000), "gone");
+      t.is(await eventually(answer, "gone", contractTimes.drainMs + 30_000), "gone");
     },
   );
 
