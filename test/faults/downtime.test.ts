@@ -106,7 +106,7 @@ test.serial(
       "stack.yml": stackOf({
         socket: {
           lang: "bash",
-          extra: `    environment:\n      mode: http\n      upstream_url: http://127.0.0.1:${ports[version - 1]}\n      write_timeout: 2s\n`,
+          extra: `    environment:\n      mode: http\n      upstream_url: http://127.0.0.1:${ports[version - 1]}\n      write_timeout: 10s\n`,
         },
       }),
       "socket/handler.sh": "#!/bin/bash\nexec node ./function/server.js\n",
@@ -124,13 +124,13 @@ test.serial(
     await pushLive(2);
     const during = await old.echo("two");
     const fresh = await upgrade(platform, "alice-socket");
-    const published = performance.now();
-    await old.closed;
-    const keptMs = performance.now() - published;
+    const answers = [before, during, await fresh.echo("three")];
+    const closedAt = await old.closed.then(() => Date.now());
+    const publishedAt = platform.log.findLast(({ event }) => event === "release-published")?.time;
 
-    t.deepEqual([before, during, await fresh.echo("three")], ["v1 one", "v1 two", "v2 three"]);
-    // Without a write_timeout of its own it would be half a minute at least.
-    t.true(keptMs < 20_000, `kept for ${keptMs} ms`);
+    t.deepEqual(answers, ["v1 one", "v1 two", "v2 three"]);
+    // Not longer than it has to: that is the machine's speed, too.
+    t.true(closedAt - Date.parse(String(publishedAt)) > 9_500);
   },
 );
 
