@@ -53,6 +53,12 @@ ${Object.entries(kills)
 | the clock jumps by a day | \`clock.test.ts\` | one worker at a time, order by generation (the ledger's clock is a tool; the process's is not changed) |
 | the platform dies at each of a build's five attempts | \`give-up.test.ts\` | before switching the build fails with the reason and what served goes on; once switching it is carried to its end |
 
+## Known gaps
+
+A version that dies three times in a row within ten seconds of its publication gives way to the previous one, whoever killed it. The
+engine records that under a new fence; the ledger and the commit's status are not told and go on showing the newer commit
+until the next push. The driver kills no function more than twice in a life.
+
 ## Zero downtime
 
 \`downtime.test.ts\` asks a function for 1,000 answers a second (\`DOWNTIME_RATE\`), whether earlier ones came or not, over 18 changes:
