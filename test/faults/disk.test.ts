@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, truncateSync, writeFileSync } from "node:fs";
 import { mkdir, open, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,7 +41,8 @@ function mountSmall(disk: string): void {
 
 /** A real one: a tmpfs with open files is too busy to be made read-only. */
 function mountExt4(disk: string, image: string): void {
-  execFileSync("truncate", ["--size=128M", image]);
+  writeFileSync(image, "");
+  truncateSync(image, 128 * 1024 * 1024);
   execFileSync("mkfs.ext4", ["-q", "-F", image]);
   execFileSync("mount", ["-o", "loop,errors=remount-ro", image, disk]);
   execFileSync("rmdir", [join(disk, "lost+found")]);
