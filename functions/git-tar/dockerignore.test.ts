@@ -40,13 +40,11 @@ for (const [pattern, path, ignored] of CASES) {
   });
 }
 
-test("a pattern of many stars is matched in no time", (t) => {
+test("a pattern of many stars is matched without trying every way", (t) => {
   const ignores = parseDockerignore(`${"*a".repeat(100)}b`);
-  const started = performance.now();
 
+  // Every way would take longer than the universe is old.
   t.false(ignores("a".repeat(4_000)));
-
-  t.true(performance.now() - started < 500);
 });
 
 test("patterns that would take too long are refused", (t) => {
