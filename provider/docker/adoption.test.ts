@@ -107,6 +107,26 @@ if (dockerMissing === undefined) {
     t.is(await call(engine, "fn", `/fetch?url=${url}`), "200 by the gateway");
   });
 
+  test.serial(
+    "functions are started anew on a network that the operator has changed",
+    async (t) => {
+      const under = await setUp(t, { subnet: "" });
+      await under.engine.deploy({ service: "fn", image: image(), envVars: { version: "kept" } });
+      const before = under.engine.endpoints()[0]?.endpoints[0] ?? "";
+      await under.engine.close(0);
+
+      const engine = await under.openAgain({ egress: "none" });
+      await engine.ready();
+
+      t.is(await call(engine, "fn"), "kept");
+      const after = engine.endpoints()[0]?.endpoints[0] ?? "";
+      t.not(after, before);
+      // The range was Docker's choice, once.
+      t.is(after.split(".")[1], before.split(".")[1]);
+      t.is((await findContainers("fn")).length, 1);
+    },
+  );
+
   test.serial("functions come back when dockerd is killed and started again", async (t) => {
     const { engine } = await setUp(t);
     await engine.deploy({ service: "fn", image: image() });

@@ -24,7 +24,7 @@ export type DockerEngineUnderTest = EngineUnderTest & {
   readonly folder: string;
   readonly subnet: string;
   /** Open the same data once more without closing, as after kill -9. */
-  openAgain(): Promise<DockerEngine>;
+  openAgain(changed?: Partial<Settings>): Promise<DockerEngine>;
 };
 
 type StartedDocker = DockerUnderTest & {
@@ -68,13 +68,13 @@ export async function openUnderTest(
   const folder = await mkdtemp(join(tmpdir(), "ofc-docker-"));
   const subnet = `10.${randomInt(1, 64)}.${randomInt(0, 256)}.0/24`;
   const opened: DockerEngine[] = [];
-  const open = async () => {
+  const open = async (changed: Partial<Settings> = {}) => {
     const engine = await openDockerEngine({
       dataFolder: folder,
       dockerHost: `unix://${socketPath}`,
       gatewayUrl,
       log: silentLog,
-      settings: { ...patientTimes, pull: "never", subnet, ...settings },
+      settings: { ...patientTimes, pull: "never", subnet, ...settings, ...changed },
     });
     opened.push(engine);
     return engine;
