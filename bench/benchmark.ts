@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { describe } from "#sdk/errors.ts";
 import { formatTable } from "./format-report.ts";
 import { describeMachine, type Machine } from "./machine.ts";
 
@@ -34,6 +35,8 @@ export type Result = {
   readonly about: string;
   readonly rounds: number;
   readonly measures: readonly Measure[];
+  /** Why there are no measures. */
+  readonly failure?: string;
 };
 
 export type Report = {
@@ -65,19 +68,32 @@ export function readArguments(args: readonly string[]) {
 
 export type Arguments = ReturnType<typeof readArguments>;
 
-/** Run benchmarks one after the other. */
+/** Run benchmarks one after the other; one that fails is told and makes the exit code 1, but the others run. */
 export async function runAll(
   benchmarks: readonly Benchmark[],
   { quick, rounds }: Pick<Arguments, "quick" | "rounds">,
 ): Promise<Report> {
   const machine = await describeMachine();
   const results: Result[] = [];
-  for (const { name, about, rounds: usual, run } of benchmarks) {
-    const say = (text: string) => void process.stderr.write(`${name}: ${text}\n`);
-    const options = { rounds: rounds ?? (quick ? 2 : usual), quick, say };
-    results.push({ name, about, rounds: options.rounds, measures: await run(options) });
+  for (const benchmark of benchmarks) {
+    const say = (text: string) => void process.stderr.write(`${benchmark.name}: ${text}\n`);
+    results.push(
+      await runOne(benchmark, { rounds: rounds ?? (quick ? 2 : benchmark.rounds), quick, say }),
+    );
   }
   return { v: 1, quick, machine, results };
+}
+
+async function runOne({ name, about, run }: Benchmark, options: Options): Promise<Result> {
+  const { rounds } = options;
+  try {
+    return { name, about, rounds, measures: await run(options) };
+  } catch (error) {
+    process.exitCode = 1;
+    const failure = describe(error);
+    options.say(`failed: ${failure}`);
+    return { name, about, rounds, measures: [], failure };
+  }
 }
 
 /** Run one benchmark as a program of its own. */

@@ -7,6 +7,7 @@ const LEFT_ALIGNED = [0];
 /** For a terminal: the machine, then one table for each benchmark. */
 export function formatTable(report: Report): string {
   const tables = report.results.map((result) => {
+    if (result.failure !== undefined) return `${titleOf(result)}\nfailed: ${result.failure}`;
     const rows = [HEAD, ...result.measures.map(toRow)];
     const widths = HEAD.map((_, column) =>
       Math.max(...rows.map((row) => row[column]?.length ?? 0)),
@@ -22,6 +23,7 @@ export function formatTable(report: Report): string {
 /** For docs/benchmarks.md. */
 export function formatMarkdown(report: Report): string {
   const tables = report.results.map((result) => {
+    if (result.failure !== undefined) return `### ${result.name}\n\nFailed: ${result.failure}`;
     const rows = result.measures.map((measure) => `| ${toRow(measure).join(" | ")} |`);
     return [
       `### ${result.name}`,

@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFile, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { until } from "./test-kit.ts";
 
@@ -92,4 +93,35 @@ test("a wrong configuration ends the process and is named in the log", async (t)
 
   t.is(code, 1);
   await until(() => log().includes("queue_url is"));
+});
+
+/** Prints what is loaded: URLs of modules, and Node's own by their internal names. */
+const LIST_LOADED = `
+  import { registerHooks } from "node:module";
+  const loaded = [];
+  registerHooks({
+    resolve(specifier, context, next) {
+      const found = next(specifier, context);
+      loaded.push(found.url);
+      return found;
+    },
+  });
+  await import(process.argv[1]);
+  console.log([...loaded, ...process.moduleLoadList].join("\\n"));
+`;
+
+test("of undici the gateway loads its pool alone, not Node's own copy of it, and no zod", async (t) => {
+  const gateway = new URL("./gateway.ts", import.meta.url).href;
+  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module"];
+
+  const args = [...flags, "--eval", LIST_LOADED, gateway];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+
+  const heavy = /deps\/undici\/undici$|\/undici\/(?:index|lib\/web\/.*)\.js$|\/zod\//;
+  const loaded = stdout.split("\n");
+  t.true(loaded.some((name) => name.endsWith("/undici/lib/dispatcher/pool.js")));
+  t.deepEqual(
+    loaded.filter((name) => heavy.test(name)),
+    [],
+  );
 });
