@@ -69,8 +69,8 @@ test("ofc remote adds a remote without a token in it, and sets it anew the secon
   const { dataFolder } = await startAdmin(t);
   const remotes = async () => (await run("git", ["-C", folder, "remote", "-v"])).stdout;
 
-  const added = await runOfc(["remote", "alice/shop", "--data", dataFolder], folder);
-  const changed = await runOfc(["remote", "alice/other", "--data", dataFolder], folder);
+  const added = await runOfc(["remote", "alice/shop", "--data", dataFolder], { cwd: folder });
+  const changed = await runOfc(["remote", "alice/other", "--data", dataFolder], { cwd: folder });
 
   t.is(
     added.stdout,

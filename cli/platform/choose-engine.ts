@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeDurably } from "#sdk/durable-file.ts";
-import { errorCode } from "#sdk/errors.ts";
+import { readIfThere } from "#sdk/read-if-there.ts";
 
 const ENGINES = ["process", "docker"] as const;
 export type EngineKind = (typeof ENGINES)[number];
@@ -16,7 +15,7 @@ export async function chooseEngine(
   checkDocker: () => Promise<void>,
 ): Promise<EngineKind> {
   const file = join(dataFolder, "engine", "kind");
-  const recorded = await readRecorded(file);
+  const recorded = (await readIfThere(file))?.trim();
   if (recorded === undefined) {
     const kind = asked === "auto" ? "process" : asked;
     if (kind === "docker") await checkDocker();
@@ -33,14 +32,6 @@ export async function chooseEngine(
   if (asked !== "auto" && asked !== known)
     throw startedWith(dataFolder, recorded, "and what was deployed lives in it; use --engine auto");
   return known;
-}
-
-async function readRecorded(file: string): Promise<string | undefined> {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  });
-  return text?.trim();
 }
 
 function startedWith(dataFolder: string, recorded: string, why: string): Error {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder, writeDurably } from "#sdk/durable-file.ts";
-import { errorCode } from "#sdk/errors.ts";
+import { readIfThere } from "#sdk/read-if-there.ts";
 import { snapshotDatabase } from "../backup/snapshot-database.ts";
 
 /** Take a data folder one format further. It may run twice: a crash can come before the new format is noted. */
@@ -20,10 +20,7 @@ export const FORMATS: Formats = { newest: 1, steps: [] };
 /** `undefined` in a new folder. */
 export async function readFormat(path: string): Promise<number | undefined> {
   const file = join(path, "format");
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  });
+  const text = await readIfThere(file);
   if (text === undefined) return undefined;
   const found = Number(text.trim());
   if (!Number.isInteger(found) || found < 1)

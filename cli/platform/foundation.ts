@@ -14,7 +14,7 @@ import { createOwnerPolicy, type OwnerPolicy } from "./owner-policy.ts";
 import { type PlatformSecrets, readPlatformSecrets } from "./platform-secrets.ts";
 import { createReporter, type Reporter } from "./report-parts.ts";
 import { type SocketUrls, socketUrls } from "./serve-room.ts";
-import { type PlatformSettings, readSettings, withPublicUrls } from "./settings.ts";
+import { type PlatformSettings, readSettings, withEngine, withPublicUrls } from "./settings.ts";
 
 export type PlatformOptions = {
   /** Folder of the launcher, with gateway_config.yml and github.yml. */
@@ -61,14 +61,15 @@ export async function startFoundation(
     tell: (write) => log.warn("fault-injected", { write }),
   });
   const part = createReporter(options.say);
-  const given = await readSettings(options.project, options.environment);
+  const read = await readSettings(options.project, options.environment);
   const data = await part(
     "data",
     () => openDataFolder(options.dataFolder),
     ({ path }) => path,
   );
   onStop(data.unlock);
-  const engineKind = await chooseEngine(data.path, options.engine, () => checkDocker(given.env));
+  const engineKind = await chooseEngine(data.path, options.engine, () => checkDocker(read.env));
+  const given = withEngine(read, engineKind);
   const secrets = await readPlatformSecrets(data.secrets);
   const sockets = socketUrls(data.run);
 

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectDocker } from "#provider/docker/connect-docker.ts";
 import { openDockerEngine } from "#provider/docker/open-docker-engine.ts";
@@ -8,7 +7,7 @@ import type { Engine } from "#provider/provider.ts";
 import { createProvider } from "#provider/serve.ts";
 import type { Handler } from "#sdk/answer.ts";
 import type { Env } from "#sdk/env.ts";
-import { errorCode } from "#sdk/errors.ts";
+import { readIfThere } from "#sdk/read-if-there.ts";
 import type { EngineKind } from "./choose-engine.ts";
 import type { Foundation } from "./foundation.ts";
 import { RELEASE } from "./release.ts";
@@ -65,11 +64,4 @@ async function openDocker({ data, settings, url, log }: Foundation) {
 /** Rejects with what to do where functions cannot run on Docker. */
 export async function checkDocker(env: Env): Promise<void> {
   await connectDocker(env.DOCKER_HOST, readSettings(env));
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: unknown) => {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  });
 }

@@ -12,7 +12,7 @@ export async function openSources(
   { settings, data, url, engineKind, log }: Foundation,
   apps: GithubApps,
 ): Promise<RunTools["openSource"]> {
-  const { githubUrl, defaults, registry } = readConfig(settings.env);
+  const { githubUrl, defaults, registry, dockerfile } = readConfig(settings.env);
   return createOpenSource({
     mirrors: join(data.path, "git", "mirrors"),
     origins: [url, githubUrl].map((one) => new URL(one).origin),
@@ -22,11 +22,11 @@ export async function openSources(
     apps,
     readHead: createReadHead(apps),
     templates: await readTemplates(),
-    // Without containers there is nothing that could build a Dockerfile.
-    dockerfile: false,
+    dockerfile,
     defaults,
     plan: {
-      engine: { kind: engineKind, base: process.version },
+      // Images bring their own Node.
+      engine: { kind: engineKind, base: engineKind === "process" ? process.version : "" },
       platform: `${process.platform}/${process.arch}`,
       registry,
     },

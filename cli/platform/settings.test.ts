@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { ConfigError, type Env, listSettings } from "#sdk/env.ts";
 import { variablesInReadme } from "../../test/helpers/variables.ts";
-import { readSettings, withPublicUrls } from "./settings.ts";
+import { readSettings, withEngine, withPublicUrls } from "./settings.ts";
 
 async function setUp(t: ExecutionContext, files: Readonly<Record<string, string>> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "settings-"));
@@ -17,7 +17,7 @@ test("without files and environment every setting has its default", async (t) =>
   const { read } = await setUp(t);
 
   t.deepEqual(await read(), {
-    env: { github_intake: "false" },
+    env: {},
     rootDomain: "localhost",
     strangersAllowed: false,
     githubAppId: 0,
@@ -56,7 +56,7 @@ for (const text of ["", "# all of it\n", "environment:\n", "environment:\n  # a:
   test(`a file of ${JSON.stringify(text)} sets nothing`, async (t) => {
     const { read } = await setUp(t, { "github.yml": text });
 
-    t.deepEqual((await read()).env, { github_intake: "false" });
+    t.deepEqual((await read()).env, {});
   });
 }
 
@@ -68,14 +68,21 @@ test("a value is a text whatever YAML would make of it", async (t) => {
   t.like((await read()).env, { a: "010", b: "yes", c: "~", d: "1_000" });
 });
 
-test("strangers from GitHub are taken in only by the switch that says what it risks", async (t) => {
+test("the process engine takes strangers in by the switch that says what it risks, Docker does anyway", async (t) => {
   const { read } = await setUp(t);
+  const intakeOf = async (env: Env, kind: "process" | "docker") => {
+    const { strangersAllowed, env: given } = withEngine(await read(env), kind);
+    return [strangersAllowed, given.github_intake];
+  };
 
-  const settings = await read({ process_engine_runs_strangers_code: "true" });
-
-  t.true(settings.strangersAllowed);
-  t.is(settings.env.github_intake, "true");
-  t.is((await read({ github_intake: "true" })).env.github_intake, "true");
+  t.deepEqual(await intakeOf({}, "process"), [false, "false"]);
+  t.deepEqual(await intakeOf({ process_engine_runs_strangers_code: "true" }, "process"), [
+    true,
+    "true",
+  ]);
+  t.deepEqual(await intakeOf({ github_intake: "true" }, "process"), [false, "true"]);
+  t.deepEqual(await intakeOf({}, "docker"), [true, "true"]);
+  t.deepEqual(await intakeOf({ github_intake: "false" }, "docker"), [true, "false"]);
 });
 
 for (const [what, text, said] of [

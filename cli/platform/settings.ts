@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { addBelow, type Env, readEnv } from "#sdk/env.ts";
 import { errorCode } from "#sdk/errors.ts";
+import type { EngineKind } from "./choose-engine.ts";
 import { STRANGERS_SWITCH } from "./owner-policy.ts";
 
 /** The first that names a value holds. */
@@ -40,21 +41,27 @@ export async function readSettings(folder: string, environment: Env): Promise<Pl
   let given = environment;
   for (const name of CONFIG_FILES)
     given = addBelow(given, name, await readConfigFile(join(folder, name)));
-  const strangersAllowed = readEnv(given).boolean(STRANGERS_SWITCH, false);
-  const env = addBelow(given, STRANGERS_SWITCH, { github_intake: String(strangersAllowed) });
-  const read = readEnv(env);
+  const read = readEnv(given);
 
   return read.done({
-    env,
+    env: given,
     rootDomain: read.text("root_domain", "localhost").toLowerCase(),
     strangersAllowed: read.boolean(STRANGERS_SWITCH, false),
     githubAppId: read.integer("github_app_id", 0),
     githubApiUrl: read.url("github_api_url", "https://api.github.com/"),
     queueBackend: read.choice("queue_backend", ["auto", "embedded"], "auto"),
     // Not through the reader: it may hold a password, and what is read is listed.
-    redisUrl: env.REDIS_URL || undefined,
+    redisUrl: given.REDIS_URL || undefined,
     drainMs: read.milliseconds("drain_timeout", "8s"),
   });
+}
+
+/** Containers keep owners apart; the process engine takes strangers, from GitHub above all, with its switch only. */
+export function withEngine(settings: PlatformSettings, kind: EngineKind): PlatformSettings {
+  const strangersAllowed = kind === "docker" || settings.strangersAllowed;
+  const source = kind === "docker" ? "docker engine" : STRANGERS_SWITCH;
+  const env = addBelow(settings.env, source, { github_intake: String(strangersAllowed) });
+  return { ...settings, env, strangersAllowed };
 }
 
 /** Where people reach the platform, unless a setting says otherwise: known once the gateway listens. */

@@ -1,7 +1,5 @@
 import type { Engine } from "#provider/provider.ts";
 import { createGithubApps, type GithubApps } from "#sdk/github-app.ts";
-import { type Builder, createBuilder } from "../../builder/builder.ts";
-import { readBuilderSettings } from "../../builder/settings.ts";
 import type { Forge } from "../../forge/forge.ts";
 import { openForge } from "../../forge/open-forge.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
@@ -22,6 +20,7 @@ import { hostFunctions } from "./functions-host.ts";
 import { readGitVersion } from "./git-version.ts";
 import { githubSources, webhookSources } from "./github-sources.ts";
 import { createRoom, type Room } from "./make-room.ts";
+import { type OpenedBuilder, openBuilder } from "./open-builder.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { type FunctionTools, openFunctions, type PipelineFunctions } from "./open-functions.ts";
 import { openSources } from "./open-sources.ts";
@@ -75,7 +74,11 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   };
 }
 
-function garbageTools(base: Foundation, engine: Engine, { artifacts }: Builder): GarbageTools {
+function garbageTools(
+  base: Foundation,
+  engine: Engine,
+  { artifacts }: OpenedBuilder,
+): GarbageTools {
   const { data, ledger, settings, log } = base;
   return {
     dataFolder: data.path,
@@ -112,19 +115,12 @@ async function startEngine(base: Foundation): Promise<Opened<OpenedEngine>> {
   return { opened, stop: inTurn(unserve, () => opened.engine.close(settings.drainMs)) };
 }
 
-async function startBuilder(base: Foundation): Promise<Opened<Builder>> {
-  const { part, data, secrets, settings, sockets, log } = base;
+async function startBuilder(base: Foundation): Promise<Opened<OpenedBuilder>> {
+  const { part, sockets, log } = base;
   const opened = await part(
     "builder",
-    async () =>
-      createBuilder({
-        dataFolder: data.path,
-        keys: [secrets.payloadKey],
-        env: settings.env,
-        settings: readBuilderSettings(settings.env),
-        log,
-      }),
-    () => "host builder: templates' install steps as child processes, without lifecycle scripts",
+    () => openBuilder(base),
+    ({ words }) => words,
   );
   const unserve = await serveRoom(sockets.builder, opened.handler, log);
   return { opened, stop: inTurn(unserve, () => opened.close()) };

@@ -12,6 +12,8 @@ export type Config = {
   readonly registry: string;
   /** Where repositories that are not the forge's may be cloned from. */
   readonly githubUrl: string;
+  /** Whether stack files may use `lang: dockerfile`. */
+  readonly dockerfile: boolean;
   /** What the operator decides for every function. */
   readonly defaults: DeployDefaults;
   readonly quotas: OwnerQuotas;
@@ -25,6 +27,7 @@ export function readConfig(env: Env): Config {
     concurrency: read.integer("function_build_concurrency", 2, { min: 1, max: 64 }),
     registry: read.text("repository_url", "ofc.local").replace(/\/$/, ""),
     githubUrl: read.url("github_url", "https://github.com/"),
+    dockerfile: read.boolean("enable_dockerfile_lang", false),
     defaults: {
       memoryLimit: `${read.integer("function_memory_limit_mb", 128, { min: 16 })}Mi`,
       scaleMin: read.integer("scaling_min_limit", 1, { min: 1, max: 100 }),

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeDurably } from "#sdk/durable-file.ts";
-import { errorCode } from "#sdk/errors.ts";
+import { readIfThere } from "#sdk/read-if-there.ts";
 
 /** What tells this data folder's containers and network from others' on the same dockerd. */
 type PlatformRecord = z.infer<typeof record>;
@@ -30,10 +29,7 @@ export function createPlatformRecordStore(folder: string): PlatformRecordStore {
   return {
     write,
     async read() {
-      const text = await readFile(path, "utf8").catch((error: unknown) => {
-        if (errorCode(error) === "ENOENT") return undefined;
-        throw error;
-      });
+      const text = await readIfThere(path);
       if (text !== undefined) return parseRecord(path, text);
       const made: PlatformRecord = { v: 1, platform: randomBytes(4).toString("hex") };
       await write(made);

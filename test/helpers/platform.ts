@@ -26,11 +26,16 @@ export type RunningPlatform = {
 
 /** Start `ofc up` as a process of its own on a free port and wait for its `ready` line. */
 export async function startPlatform(
-  options: { readonly dataFolder?: string; readonly env?: Record<string, string> } = {},
+  options: {
+    readonly dataFolder?: string;
+    readonly engine?: "process" | "docker";
+    readonly env?: Record<string, string>;
+  } = {},
 ): Promise<RunningPlatform> {
   const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), "ofc-test-")));
   const env = { ...process.env, ...options.env };
-  const child = spawnOfc(["up", "--port", "0", "--data", dataFolder], env);
+  const engine = options.engine === undefined ? [] : ["--engine", options.engine];
+  const child = spawnOfc(["up", "--port", "0", "--data", dataFolder, ...engine], env);
   const ended = once(child, "exit");
   const words: string[] = [];
   const log: Record<string, unknown>[] = [];

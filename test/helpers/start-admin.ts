@@ -114,10 +114,14 @@ export async function startAdmin(
 }
 
 /** Run a command as a person does, in a process of its own and off a terminal. */
-export async function runOfc(args: readonly string[], cwd?: string): Promise<Said> {
+export async function runOfc(
+  args: readonly string[],
+  { cwd, env }: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+): Promise<Said> {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
   });
   const [[code], stdout, stderr] = await Promise.all([
     once(child, "close"),

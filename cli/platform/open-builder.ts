@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import { readSocketPath } from "#provider/docker/connect-docker.ts";
+import type { Env } from "#sdk/env.ts";
+import { readIfThere } from "#sdk/read-if-there.ts";
+import type { BuildService } from "../../builder/build-service.ts";
+import { createBuilder } from "../../builder/builder.ts";
+import { readBuilderSettings } from "../../builder/settings.ts";
+import { readConfig } from "../../functions/git-tar/config.ts";
+import type { EngineKind } from "./choose-engine.ts";
+import type { GarbageTools } from "./collect-garbage.ts";
+import type { Foundation } from "./foundation.ts";
+
+export type OpenedBuilder = BuildService & {
+  /** What was built and is still here. */
+  readonly artifacts: GarbageTools["artifacts"];
+  readonly words: string;
+};
+
+/** The builder of this data folder's engine. */
+export function openBuilder(base: Foundation): Promise<OpenedBuilder> {
+  return OPEN[base.engineKind](base);
+}
+
+const OPEN = {
+  process: openHostBuilder,
+  docker: openImageBuilder,
+} satisfies Record<EngineKind, unknown>;
+
+async function openHostBuilder({ data, secrets, settings, log }: Foundation) {
+  const builder = createBuilder({
+    dataFolder: data.path,
+    keys: [secrets.payloadKey],
+    env: settings.env,
+    settings: readBuilderSettings(settings.env),
+    log,
+  });
+  const words =
+    "host builder: templates' install steps as child processes, without lifecycle scripts";
+  return { ...builder, words };
+}
+
+async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
+  const { env } = settings;
+  // Nothing of gRPC is loaded where it is not used.
+  const [{ createImageBuilder }, { readImageSettings }, { readLogins }] = await Promise.all([
+    import("../../builder/image-builder.ts"),
+    import("../../builder/image/image-settings.ts"),
+    import("../../builder/image/read-logins.ts"),
+  ]);
+  const images = readImageSettings(env, readConfig(env).registry);
+  const address = await findBuildkit(env, images.pushPrefix);
+  const logins = await readIfThere(join(data.secrets, "registry-secret"));
+  const builder = createImageBuilder({
+    dataFolder: data.path,
+    keys: [secrets.payloadKey],
+    address,
+    images,
+    ...(logins === undefined ? {} : { findLogin: readLogins(logins) }),
+    settings: readBuilderSettings(env),
+    log,
+  });
+  const network = images.network === "none" ? "without network (build_network)" : "with network";
+  return { ...builder, words: `BuildKit at ${address.url}; RUN ${network}` };
+}
+
+/** The BuildKit inside the engine's dockerd, unless BUILDKIT_HOST names another. */
+async function findBuildkit(env: Env, pushPrefix: string | undefined) {
+  const { parseBuildkitAddress } = await import("../../builder/buildkit/address.ts");
+  const named = env.BUILDKIT_HOST;
+  if (named === undefined || named === "")
+    return parseBuildkitAddress(`docker-unix://${readSocketPath(env.DOCKER_HOST)}`);
+  const address = parseBuildkitAddress(named);
+  if (address.kind === "buildkitd" && pushPrefix === undefined) {
+    throw new Error(
+      `BUILDKIT_HOST is ${named}, whose images Docker does not have: set push_repository_url to a registry that both reach.`,
+    );
+  }
+  return address;
+}

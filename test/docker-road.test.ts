@@ -1,0 +1,128 @@
+import test, { type ExecutionContext } from "ava";
+import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
+import { answering, makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+import { dockerMissing, startDocker, type TestDocker } from "./helpers/start-docker.ts";
+
+const dockerTest = dockerMissing === undefined ? test.serial : test.serial.skip;
+if (dockerMissing !== undefined)
+  test.skip(`the road on Docker is not tested: ${dockerMissing}`, () => {});
+
+const stops: (() => Promise<void>)[] = [];
+let docker: TestDocker | undefined;
+
+test.before(async () => {
+  if (dockerMissing !== undefined) return;
+  docker = await startDocker({ teardown: (stop) => stops.push(stop) });
+  await docker.importBase("node:24-alpine", ["node", "npm"]);
+});
+
+test.after.always(async () => {
+  for (const stop of stops.toReversed()) await stop();
+});
+
+dockerTest(
+  "a push becomes an image and a container, and a source-only change replaces it",
+  async (t) => {
+    const { platform, push, ask } = await setUp(t);
+
+    const first = await push("one");
+    const before = await ask(platform);
+    const second = await push("two");
+
+    t.regex(first, /cart +fetched .* · built .* · healthy /, first);
+    t.deepEqual([before, await ask(platform)], ["one", "two"]);
+    t.regex(second, /live in /, second);
+    t.regex(await push("two", { "README.md": "words" }), /unchanged/);
+  },
+);
+
+dockerTest(
+  "a repository's own Dockerfile is built, and one that fails tells its step",
+  async (t) => {
+    const { platform, push, ask } = await setUp(t, "dockerfile");
+
+    const good = await push("own");
+    const answer = await ask(platform);
+    const bad = await push("broken", { "cart/Dockerfile": "FROM node:24-alpine\nRUN false\n" });
+
+    t.regex(good, /live in /, good);
+    t.is(answer, "own");
+    t.regex(bad, /cart +failed while building after .*: Step ".*RUN false" failed/, bad);
+    t.is(await ask(platform), "own");
+  },
+);
+
+dockerTest(
+  "functions serve on while the platform is killed and started again, also for the next push",
+  async (t) => {
+    const { platform, push, ask, again } = await setUp(t);
+    await push("one");
+    const [before] = await listContainers();
+
+    await platform.kill();
+    const [during] = await listContainers();
+    const next = await again();
+    const served = await ask(next);
+    const [after] = await listContainers();
+
+    t.deepEqual([during, after], [before, before]);
+    t.is(served, "one");
+    t.regex(await push("two", {}, next), /live in /);
+    t.is(await ask(next), "two");
+  },
+);
+
+/** A platform of its own on the file's dockerd, and what an owner does with it. */
+async function setUp(t: ExecutionContext, lang = "node24") {
+  const env = {
+    DOCKER_HOST: `unix://${docker?.socketPath}`,
+    // The private dockerd leaves this machine's rules alone, and so does its platform.
+    function_firewall: "none",
+    enable_dockerfile_lang: "true",
+  };
+  const platform = await startPlatform({ engine: "docker", env });
+  const { dataFolder } = platform;
+  let last = platform;
+  t.teardown(async () => {
+    // Containers outlive their platform.
+    await last.ofc("remove", "alice-cart");
+    await last.stop();
+    await removeData(dataFolder);
+  });
+  const repository = await makeRepository();
+  t.teardown(() => removeRepository(repository));
+
+  return {
+    platform,
+    async again(): Promise<RunningPlatform> {
+      last = await startPlatform({ dataFolder, engine: "docker", env });
+      return last;
+    },
+    /** What Git printed. */
+    async push(text: string, files: Record<string, string> = {}, to = platform): Promise<string> {
+      const { url } = JSON.parse(await to.ofc("token", "alice", "--json")) as { url: string };
+      await repository.commit({ ...filesOf(lang, text), ...files });
+      return (await repository.push(`${url}/shop.git`)).output;
+    },
+    async ask({ url }: RunningPlatform): Promise<string> {
+      return (await fetch(new URL("function/alice-cart", url))).text();
+    },
+  };
+}
+
+function filesOf(lang: string, text: string): Record<string, string> {
+  const stack = { "stack.yml": stackOf({ cart: { lang } }) };
+  if (lang !== "dockerfile") return { ...stack, "cart/handler.js": answering(text) };
+  const server = `require("http").createServer((_, answer) => answer.end("${text}")).listen(8080)`;
+  return {
+    ...stack,
+    "cart/server.js": server,
+    "cart/Dockerfile":
+      'FROM node:24-alpine\nCOPY server.js /\nUSER 1000\nCMD ["node", "/server.js"]\n',
+  };
+}
+
+/** Ids of the containers that run. */
+async function listContainers(): Promise<string[]> {
+  return ((await docker?.api.listContainers()) ?? []).map(({ Id }) => Id);
+}
