@@ -14,7 +14,7 @@ const SOCKET_NAME = ".s.PGSQL.5432";
 /** BullMQ's own; its functions are found through `search_path`. */
 const SCHEMA = "bullmq";
 /** Making the database for the first time takes a few seconds, on a slow machine many. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const TIDY_EVERY_MS = 5 * 60_000;
 
 export type EmbeddedOptions = { readonly dataFolder: string; readonly runFolder: string };
