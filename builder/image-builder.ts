@@ -5,6 +5,7 @@ import type { Log } from "#sdk/log.ts";
 import { type BuildService, createBuildService } from "./build-service.ts";
 import type { BuildkitAddress } from "./buildkit/address.ts";
 import { openBuildkit } from "./buildkit/open-buildkit.ts";
+import type { ArtifactStore } from "./host/artifact-store.ts";
 import { buildImage } from "./image/build-image.ts";
 import type { ImageSettings } from "./image/image-settings.ts";
 import { openImageStore } from "./image/image-store.ts";
@@ -24,10 +25,15 @@ export type ImageBuilderTools = {
   readonly log: Log;
 };
 
+export type ImageBuilder = BuildService & {
+  /** Removes images that no release uses, from the engine's store; a registry is its operator's. */
+  readonly artifacts: Pick<ArtifactStore, "sweep">;
+};
+
 const COLLECT_EVERY_MS = 10 * 60_000;
 
 /** The builder with containers: contexts with a Dockerfile become images, in the engine's store or a registry. */
-export function createImageBuilder(tools: ImageBuilderTools): BuildService {
+export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
   const { address, images, keys, log, findLogin = () => undefined } = tools;
   const settings = { ...DEFAULT_SETTINGS, ...tools.settings };
   const buildkit = openBuildkit(address);
@@ -45,6 +51,10 @@ export function createImageBuilder(tools: ImageBuilderTools): BuildService {
 
   return {
     ...service,
+    artifacts: {
+      sweep: async (keep, minimumAgeMs) =>
+        (await store?.sweep(images.rules.platformPrefixes, keep, minimumAgeMs)) ?? [],
+    },
     close() {
       clearInterval(collecting);
       return service.close();

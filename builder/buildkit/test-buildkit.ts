@@ -116,8 +116,9 @@ export function printed(events: readonly BuildEvent[]): string {
 /** What a container of the image prints until it ends. */
 export async function runIn({ docker }: TestBuildkit, image: string, ...command: string[]) {
   const container = await docker.api.createContainer({ Image: image, Cmd: command, Tty: true });
+  // Before the start: what a container prints in its first moment can be missing from its log.
+  const printing = await container.attach({ stream: true, stdout: true, stderr: true });
   await container.start();
-  const printing = await container.logs({ stdout: true, stderr: true, follow: true });
   const said = await text(Readable.from(printing));
   await container.remove({ force: true });
   return said.replaceAll("\r", "");

@@ -57,7 +57,7 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
       signal,
     });
     guard.throwIfBroken();
-    const size = await tools.store?.readSize(built.digest);
+    const size = await tools.store?.touch(built.digest, image);
     const digest = built.local && push ? await pushFrom(tools, image, job) : built.digest;
     job.log.info("image-built", { image, digest, pushed: push });
     const sizeBytes = size === undefined ? {} : { sizeBytes: size };

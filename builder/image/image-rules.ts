@@ -56,7 +56,7 @@ export function checkImage(reference: string, ownImage: string, rules: ImageRule
   const platforms = rules.platformPrefixes.map(toPrefix);
   const owner = ownerIn(toRepository(ownImage), platforms);
   if (platforms.some((prefix) => repository.startsWith(`${prefix}${owner}/`))) return;
-  if (rules.basePrefixes.some((base) => isBelow(repository, base))) return;
+  if (rules.basePrefixes.some((base) => isBelow(reference, base))) return;
   if (platforms.some((prefix) => `${repository}/`.startsWith(prefix)))
     throw refuse(`uses the image "${reference}", which is not one of this owner's`);
   // Two names of one registry must not be two rules.
@@ -99,8 +99,9 @@ function toPrefix(prefix: string): string {
   return whole.slice(0, -1);
 }
 
-/** `node` is one image, `ghcr.io/openfaas/` all that are below it. */
-function isBelow(repository: string, base: string): boolean {
+/** Whether a reference lies below a prefix: `node` is one image, `ghcr.io/openfaas/` all that are below it. */
+export function isBelow(reference: string, base: string): boolean {
+  const repository = toRepository(reference);
   return repository === toRepository(base) || repository.startsWith(toPrefix(base));
 }
 

@@ -6,10 +6,11 @@ import { describe, HttpError } from "#sdk/errors.ts";
 import type { BuildkitAddress } from "../buildkit/address.ts";
 import type { RegistryLogin } from "../buildkit/session-services.ts";
 import { registryOf } from "./read-logins.ts";
+import { sweepImages } from "./sweep-images.ts";
 
 export type ImageStore = {
-  /** Bytes of an image and all below it. */
-  readSize(digest: string): Promise<number>;
+  /** Name an image anew, so that a sweep finds it young though all its steps were cached; resolves with its bytes. */
+  touch(digest: string, image: string): Promise<number>;
   /** Push a tagged image; resolves with the digest of its manifest. Rejects with 502 `push-failed`. */
   push(
     image: string,
@@ -17,6 +18,12 @@ export type ImageStore = {
     tell: (text: string) => void,
     signal: AbortSignal,
   ): Promise<string>;
+  /** See sweepImages. */
+  sweep(
+    prefixes: readonly string[],
+    keep: ReadonlySet<string>,
+    minimumAgeMs?: number,
+  ): Promise<readonly string[]>;
 };
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -33,8 +40,10 @@ export function openImageStore(address: BuildkitAddress): ImageStore {
   const opened = () =>
     import("dockerode").then(({ default: Docker }) => new Docker(optionsOf(address)));
   return {
-    async readSize(digest) {
+    async touch(digest, image) {
       const docker = await opened();
+      const { name, tag } = splitTag(image);
+      await docker.getImage(digest).tag({ repo: name, tag });
       const { Size } = await docker.getImage(digest).inspect();
       return Size;
     },
@@ -53,6 +62,7 @@ export function openImageStore(address: BuildkitAddress): ImageStore {
         throw new HttpError(502, "push-failed", message, { cause: error });
       }
     },
+    sweep: async (...how) => sweepImages(await opened(), ...how),
   };
 }
 

@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { answerRequests } from "#sdk/answer.ts";
 import { silentLog } from "#sdk/log.ts";
 import type { BuildLine } from "#sdk/messages.ts";
-import type { BuildService } from "../build-service.ts";
 import type { BuildkitAddress } from "../buildkit/address.ts";
-import { createImageBuilder, type ImageBuilderTools } from "../image-builder.ts";
+import { createImageBuilder, type ImageBuilder, type ImageBuilderTools } from "../image-builder.ts";
 import {
   configEntry,
   type Entries,
@@ -21,7 +20,7 @@ import { type ImageSettings, readImageSettings } from "./image-settings.ts";
 type Context = { teardown(run: () => Promise<void>): void };
 
 export type TestImageBuilder = {
-  readonly builder: BuildService;
+  readonly builder: ImageBuilder;
   readonly answer: (request: Request) => Promise<Response>;
   /** Send a signed build and read its lines. */
   build(tar: Uint8Array<ArrayBuffer>, options?: SendOptions): Promise<BuildLine[]>;
