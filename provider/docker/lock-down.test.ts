@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTcpServer } from "node:net";
@@ -186,14 +187,15 @@ if (dockerMissing === undefined) {
     const folder = await mkdtemp(join(tmpdir(), "ofc-rules-"));
     t.teardown(() => rm(folder, { recursive: true }));
     const runIptables: RunIptables = (program, args) => runInside(api, folder, program, args);
+    const platform = randomBytes(4).toString("hex");
     const firewall = formatFirewall({
-      platform: "7e577e57",
-      bridge: "ofc-7e577e57",
+      platform,
+      bridge: `ofc-${platform}`,
       gatewayAddress: "10.0.0.1",
       resolvers: [],
       settings: defaultSettings,
     });
-    t.teardown(() => removeRules("OFC-7e577e57-"));
+    t.teardown(() => removeRules(`OFC-${platform}-`));
     await chown(folder, 61_999, 61_999);
 
     await applyFirewall(runIptables, folder, firewall);
@@ -201,8 +203,9 @@ if (dockerMissing === undefined) {
     await applyFirewall(runIptables, folder, firewall);
 
     const rules = (await runIptables("iptables", ["--wait", "-S"])).split("\n");
-    t.is(rules.filter((rule) => rule === "-A INPUT -i ofc-7e577e57 -j OFC-7e577e57-IN").length, 1);
-    t.is(rules.filter((rule) => rule === "-A OFC-7e577e57-IN -j DROP").length, 1);
+    const jump = `-A INPUT -i ofc-${platform} -j OFC-${platform}-IN`;
+    t.is(rules.filter((rule) => rule === jump).length, 1);
+    t.is(rules.filter((rule) => rule === `-A OFC-${platform}-IN -j DROP`).length, 1);
     await t.throwsAsync(runIptables("iptables", ["-X", "OFC-none"]), {
       message: /iptables failed: ./,
     });

@@ -5,6 +5,7 @@ import type { Log } from "#sdk/log.ts";
 import { createTurns } from "../turns.ts";
 import { applyFirewall } from "./apply-firewall.ts";
 import type { DockerApi } from "./connect-docker.ts";
+import { filterBridge } from "./filter-bridge.ts";
 import { formatFirewall } from "./firewall-rules.ts";
 import { FUNCTION_PORT } from "./format-container.ts";
 import type { FunctionNetwork } from "./function-network.ts";
@@ -75,12 +76,15 @@ async function setRules(tools: ProtectionTools, isDoorOpen: boolean): Promise<vo
     resolvers: await readResolvers(),
     settings,
   });
-  await applyFirewall(chooseIptables(docker, folder), folder, firewall).catch((cause: unknown) => {
+  try {
+    await filterBridge();
+    await applyFirewall(chooseIptables(docker, folder), folder, firewall);
+  } catch (cause) {
     throw new Error(
-      `The functions' network could not be closed (${describe(cause)}); is iptables installed? With firewall "none" functions start without rules, and reach nothing outside.`,
+      `The functions' network could not be closed (${describe(cause)}); iptables has to be installed. With function_firewall=none functions start without rules, and reach nothing outside.`,
       { cause },
     );
-  });
+  }
 }
 
 async function tryDoor(tools: ProtectionTools): Promise<Door | undefined> {
