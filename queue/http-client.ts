@@ -6,7 +6,7 @@ import type { LookupFunction } from "node:net";
 /** How sockets find their way; the address in the URL when nothing is said. */
 export type Connect = { readonly socketPath?: string; readonly lookup?: LookupFunction };
 
-export type Sent = {
+type Sent = {
   readonly method: string;
   /** Path and query, sent as they are. */
   readonly path: string;
