@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import test from "ava";
 import { dockerMissing, startDocker } from "./helpers/start-docker.ts";
 import { until } from "./helpers/until.ts";
@@ -19,11 +19,13 @@ dockerTest("a container of the base image runs, and this machine reaches it", as
   });
   await container.start();
   const { NetworkSettings } = await container.inspect();
-  const answer = await until(() =>
-    fetch(`http://${NetworkSettings.Networks.bridge?.IPAddress}/`).then(
-      (response) => response.text(),
-      () => false,
-    ),
+  const answer = await until(
+    () =>
+      fetch(`http://${NetworkSettings.Networks.bridge?.IPAddress}/`).then(
+        (response) => response.text(),
+        () => false,
+      ),
+    60_000,
   );
 
   t.is(answer, "hello");
@@ -41,7 +43,9 @@ dockerTest("a test file that is killed leaves no process, mount, bridge or file"
   const child = spawn(process.execPath, ["--input-type=module", "-e", program]);
   const [said] = await once(child.stdout, "data");
   const folder = dirname(String(said).trim());
-  await access(folder);
+  const subnet = await readFile(join(folder, "subnet"), "utf8");
+  const link = indexOfLink(subnet);
+  t.not(link, "");
 
   child.kill("SIGKILL");
   await until(
@@ -54,7 +58,7 @@ dockerTest("a test file that is killed leaves no process, mount, bridge or file"
   );
 
   t.false((await readFile("/proc/self/mounts", "utf8")).includes(folder));
-  t.false(execFileSync("ip", ["link"], { encoding: "utf8" }).includes(folder.slice(-11)));
+  await until(() => !indexesOfLinks().includes(link), 60_000);
   t.false(execFileSync("ps", ["-A", "-o", "args"], { encoding: "utf8" }).includes(`${folder}/`));
 });
 
@@ -69,3 +73,15 @@ dockerTest("a dockerd that was killed starts again over its images", async (t) =
   const [image] = await docker.api.listImages();
   t.deepEqual(image?.RepoTags, ["ofc.test/base:1"]);
 });
+
+/** Numbers are not given again, names and addresses are. */
+function indexOfLink(subnet: string): string {
+  const addresses = execFileSync("ip", ["-o", "-4", "address"], { encoding: "utf8" });
+  const found = addresses.split("\n").find((line) => line.includes(`inet ${subnet}0.1/`));
+  return found?.split(":")[0] ?? "";
+}
+
+function indexesOfLinks(): string[] {
+  const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" });
+  return links.split("\n").map((line) => line.split(":")[0] ?? "");
+}

@@ -1,7 +1,8 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { errorCode } from "#sdk/errors.ts";
@@ -15,12 +16,17 @@ export type KeeperCall = "start" | "kill";
 export type KeeperOptions = {
   /** Everything of this dockerd lies below it; its name is in the arguments of each of its processes. */
   readonly folder: string;
-  /** Bridge that is made for it, at most 15 characters. */
+  readonly flags: readonly string[];
+};
+
+type Network = {
+  /** Its name is taken at once or not at all, so that no two have the same addresses. */
   readonly bridge: string;
   /** First half of the addresses of its networks, `10.7.`; the bridge is the first of them. */
   readonly subnet: string;
-  readonly flags: readonly string[];
 };
+
+type Kept = KeeperOptions & Network;
 
 const CGROUPS = "/sys/fs/cgroup";
 
@@ -30,7 +36,8 @@ const CGROUPS = "/sys/fs/cgroup";
  */
 async function keepDocker(options: KeeperOptions): Promise<void> {
   let dockerd: ChildProcess | undefined;
-  let turn = makeBridge(options);
+  const network = makeNetwork(options);
+  let turn: Promise<unknown> = network;
   // Ctrl-C reaches the whole group; the test file goes first, and takes the channel with it.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   process.on("message", (call: KeeperCall) => {
@@ -43,11 +50,11 @@ async function keepDocker(options: KeeperOptions): Promise<void> {
   await once(process, "disconnect");
   await turn.catch(() => {});
   await killDaemon();
-  await cleanUp(options);
+  await cleanUp({ ...options, ...(await network) });
 
   async function obey(call: KeeperCall): Promise<void> {
     if (call === "kill") await killDaemon();
-    else dockerd = startDaemon(options);
+    else dockerd = startDaemon({ ...options, ...(await network) });
   }
 
   /** Asked politely, it would wait 10 s for each container that does not listen. */
@@ -67,13 +74,32 @@ function answer(text: string): void {
   if (process.connected) process.send?.(text);
 }
 
-async function makeBridge({ bridge, subnet }: KeeperOptions): Promise<void> {
-  await run("ip", ["link", "add", bridge, "type", "bridge"]);
-  await run("ip", ["address", "add", `${subnet}0.1/24`, "dev", bridge]);
-  await run("ip", ["link", "set", bridge, "up"]);
+/** `<folder>/subnet` says which it is. */
+async function makeNetwork({ folder }: KeeperOptions): Promise<Network> {
+  const { stdout: routes } = await run("ip", ["-4", "route"]);
+  for (;;) {
+    const number = randomInt(64, 255);
+    const network = { bridge: `ofcd-${number}`, subnet: `10.${number}.` };
+    if (routes.includes(network.subnet) || !(await addBridge(network))) continue;
+    await writeFile(join(folder, "subnet"), network.subnet);
+    return network;
+  }
 }
 
-function startDaemon({ folder, bridge, subnet, flags }: KeeperOptions): ChildProcess {
+/** False when another one has it. */
+async function addBridge({ bridge, subnet }: Network): Promise<boolean> {
+  try {
+    await run("ip", ["link", "add", bridge, "type", "bridge"]);
+  } catch (error) {
+    if (/File exists/.test(String(error))) return false;
+    throw error;
+  }
+  await run("ip", ["address", "add", `${subnet}0.1/24`, "dev", bridge]);
+  await run("ip", ["link", "set", bridge, "up"]);
+  return true;
+}
+
+function startDaemon({ folder, bridge, subnet, flags }: Kept): ChildProcess {
   const log = openSync(join(folder, "dockerd.log"), "a");
   const places = [
     ["--data-root", join(folder, "data")],
@@ -95,13 +121,14 @@ function startDaemon({ folder, bridge, subnet, flags }: KeeperOptions): ChildPro
   return dockerd;
 }
 
-/** Processes, mounts, networks, cgroups, files: in this order, since each holds the next. */
-async function cleanUp({ folder, bridge, subnet }: KeeperOptions): Promise<void> {
+/** Processes, mounts, cgroups, files, networks: in this order, since each holds the next. */
+async function cleanUp({ folder, bridge, subnet }: Kept): Promise<void> {
   await until(async () => (await killProcesses(folder, bridge)) === 0, 60_000);
   for (const mount of (await mountsBelow(folder)).reverse()) await run("umount", ["-l", mount]);
-  for (const name of await linksIn(subnet)) await run("ip", ["link", "delete", name]);
   for (const name of await readdir(CGROUPS)) await removeCgroup(join(CGROUPS, name, bridge));
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  // With the bridge its name and addresses are free for the next one.
+  for (const name of await linksIn(subnet)) await run("ip", ["link", "delete", name]);
 }
 
 /** Those whose arguments name the folder (dockerd, containerd, its shims), and those in its cgroup. */

@@ -1,5 +1,4 @@
 import { fork, spawnSync } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -52,32 +51,30 @@ export async function startDocker(
 ): Promise<TestDocker> {
   // Short: a socket's path has at most 107 characters.
   const folder = await mkdtemp(join(tmpdir(), "ofcd-"));
-  const bridge = folder.slice(-11);
-  const subnet = `10.${randomInt(64, 255)}.`;
   const quiet = ["--iptables=false", "--ip-forward=false", "--ip-masq=false"];
   await writeFile(join(folder, "daemon.json"), JSON.stringify(config));
-  const keeper = startKeeper({ folder, bridge, subnet, flags: [...quiet, ...flags] });
+  const keeper = startKeeper({ folder, flags: [...quiet, ...flags] });
   t.teardown(() => keeper.end());
 
   const socketPath = join(folder, "docker.sock");
   const api = new Docker({ socketPath });
   const readLog = () => readFile(join(folder, "dockerd.log"), "utf8");
-  const docker: TestDocker = {
+  const start = async () => {
+    await keeper.call("start");
+    await until(() => answers(api), 60_000).catch(async (cause: unknown) => {
+      throw new Error(`dockerd does not answer: ${await readLog()}`, { cause });
+    });
+  };
+  await start();
+  return {
     socketPath,
     api,
-    gateway: `${subnet}0.1`,
+    gateway: `${await readFile(join(folder, "subnet"), "utf8")}0.1`,
     readLog,
     importBase: (name, programs) => importBase(api, name, programs),
     kill: () => keeper.call("kill"),
-    async start() {
-      await keeper.call("start");
-      await until(() => answers(api), 60_000).catch(async (cause: unknown) => {
-        throw new Error(`dockerd does not answer: ${await readLog()}`, { cause });
-      });
-    },
+    start,
   };
-  await docker.start();
-  return docker;
 }
 
 function findMissing(): string | undefined {
