@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { readSocketPath } from "#provider/docker/connect-docker.ts";
 import type { Env } from "#sdk/env.ts";
 import { readIfThere } from "#sdk/read-if-there.ts";
 import type { BuildService } from "../../builder/build-service.ts";
@@ -41,7 +40,7 @@ async function openHostBuilder({ data, secrets, settings, log }: Foundation) {
 
 async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
   const { env } = settings;
-  // Nothing of gRPC is loaded where it is not used.
+  // Nothing of gRPC is loaded where it is not needed.
   const [{ createImageBuilder }, { readImageSettings }, { readLogins }] = await Promise.all([
     import("../../builder/image-builder.ts"),
     import("../../builder/image/image-settings.ts"),
@@ -65,7 +64,10 @@ async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
 
 /** The BuildKit inside the engine's dockerd, unless BUILDKIT_HOST names another. */
 async function findBuildkit(env: Env, pushPrefix: string | undefined) {
-  const { parseBuildkitAddress } = await import("../../builder/buildkit/address.ts");
+  const [{ parseBuildkitAddress }, { readSocketPath }] = await Promise.all([
+    import("../../builder/buildkit/address.ts"),
+    import("#provider/docker/connect-docker.ts"),
+  ]);
   const named = env.BUILDKIT_HOST;
   if (named === undefined || named === "")
     return parseBuildkitAddress(`docker-unix://${readSocketPath(env.DOCKER_HOST)}`);

@@ -1,7 +1,4 @@
 import { join } from "node:path";
-import { connectDocker } from "#provider/docker/connect-docker.ts";
-import { openDockerEngine } from "#provider/docker/open-docker-engine.ts";
-import { readSettings } from "#provider/docker/read-settings.ts";
 import { openProcessEngine } from "#provider/process/open-process-engine.ts";
 import type { Engine } from "#provider/provider.ts";
 import { createProvider } from "#provider/serve.ts";
@@ -50,6 +47,7 @@ async function openProcess({ data, settings, log }: Foundation) {
 }
 
 async function openDocker({ data, settings, url, log }: Foundation) {
+  const { openDockerEngine, readSettings } = await loadDocker();
   const engine = await openDockerEngine({
     dataFolder: data.path,
     dockerHost: settings.env.DOCKER_HOST,
@@ -63,5 +61,16 @@ async function openDocker({ data, settings, url, log }: Foundation) {
 
 /** Rejects with what to do where functions cannot run on Docker. */
 export async function checkDocker(env: Env): Promise<void> {
+  const { connectDocker, readSettings } = await loadDocker();
   await connectDocker(env.DOCKER_HOST, readSettings(env));
+}
+
+/** Its code takes memory that the process engine has no use for. */
+async function loadDocker() {
+  const [connect, engine, settings] = await Promise.all([
+    import("#provider/docker/connect-docker.ts"),
+    import("#provider/docker/open-docker-engine.ts"),
+    import("#provider/docker/read-settings.ts"),
+  ]);
+  return { ...connect, ...engine, ...settings };
 }
