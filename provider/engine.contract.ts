@@ -264,7 +264,39 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
       t.deepEqual(await eventually(crashShaky, back), back);
       t.is(await call(engine, "fn"), "good");
       t.regex(required(await engine.status("fn")).problem ?? "", /shaky/);
+      const { switchedBack } = required((await engine.inventory())[0]);
+      t.deepEqual(switchedBack?.from, { release: "shaky", fence: 2 });
+      t.regex(switchedBack?.reason ?? "", /^crash loop: replica fn-\w+ exited with code \d+$/);
       t.is((await failure(engine.deploy(released(image, "shaky", 2, "x")))).code, "stale-fence");
+    },
+  );
+
+  check(
+    "that a version gave way outlives a restart, and is over with the next deploy",
+    async (t, under) => {
+      await under.engine.deploy(released(under.image, "good", 1, "good"));
+      await under.engine.deploy(released(under.image, "shaky", 2, "shaky"));
+      let told = false;
+      const look = async () => {
+        told ||= (await under.engine.inventory())[0]?.switchedBack !== undefined;
+      };
+      under.engine.watchEndpoints(() => void look());
+      const back = async () => {
+        const version = await call(under.engine, "fn").catch(() => "");
+        if (version === "shaky") await call(under.engine, "fn", "/exit?code=9").catch(() => "");
+        return version;
+      };
+      await eventually(back, "good");
+      t.true(await eventually(() => told, true));
+
+      const engine = await under.reopen();
+      const [kept] = await engine.inventory();
+      const { problem } = required(await engine.status("fn"));
+      await engine.deploy(released(under.image, "fixed", 4, "fixed"));
+
+      t.deepEqual(kept?.switchedBack?.from, { release: "shaky", fence: 2 });
+      t.regex(problem ?? "", /^release shaky gave way to good after a crash loop: /);
+      t.is((await engine.inventory())[0]?.switchedBack, undefined);
     },
   );
 

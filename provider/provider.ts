@@ -28,10 +28,23 @@ export type FunctionReport = FunctionStatus & {
   readonly problem?: string;
 };
 
-/** What the engine says it serves, for recovery at boot (design.md section 6, line 10). */
+/** The engine went back by itself to what served before (design.md section 7, line 6). */
+export type SwitchedBack = {
+  /** What gave way. */
+  readonly from: ReleaseIdentity;
+  /** `crash loop: replica cart-1f2e3d4c exited with code 7` */
+  readonly reason: string;
+};
+
+/**
+ * What the engine says it serves (design.md section 6, line 10). A change of it comes with a change of the
+ * function's endpoints, so whoever watches those knows when to read this again.
+ */
 export type InventoryItem = {
   readonly name: string;
   readonly current: ReleaseIdentity;
+  /** Why `current` serves although something newer was published; durable, until the next is published. */
+  readonly switchedBack?: SwitchedBack;
   readonly status: FunctionStatus;
 };
 

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { syncFolder, writeDurably } from "#sdk/durable-file.ts";
 import { errorCode } from "#sdk/errors.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
+import type { SwitchedBack } from "../provider.ts";
 
 /** One version of a function, as it was asked for. */
 export type Release = {
@@ -12,6 +13,8 @@ export type Release = {
   readonly deployment: FunctionDeployment;
   /** Why it did not become healthy; absent while it may. */
   readonly failed?: string;
+  /** Set when a crash loop brought it back, not a deploy. */
+  readonly switchedBack?: SwitchedBack;
 };
 
 /** All that survives a crash about one function. */
@@ -44,6 +47,12 @@ const release = z.object({
   // Written by this process after it was parsed at the door.
   deployment: z.custom<FunctionDeployment>((value) => typeof value === "object" && value !== null),
   failed: z.string().exactOptional(),
+  switchedBack: z
+    .object({
+      from: z.object({ release: z.string(), fence: z.number().int() }),
+      reason: z.string(),
+    })
+    .exactOptional(),
 });
 const record = z.object({
   v: z.literal(1),

@@ -77,7 +77,6 @@ export function createManagedFunction(
   let current: Version | undefined;
   let candidate: Candidate | undefined;
   let publishedAt = Number.NEGATIVE_INFINITY;
-  let notice: string | undefined;
   let closed = false;
   let life = 0;
 
@@ -104,8 +103,13 @@ export function createManagedFunction(
     report: () => (record === undefined ? undefined : report(record)),
     inventory() {
       if (record?.current === undefined) return undefined;
-      const { release, fence } = record.current;
-      return { name, current: { release, fence }, status: report(record) };
+      const { switchedBack } = record.current;
+      return {
+        name,
+        current: identify(record.current),
+        ...(switchedBack && { switchedBack }),
+        status: report(record),
+      };
     },
     endpoints: () => (record === undefined ? undefined : endpointsOf(record)),
     async refreshSecret(secret, value) {
@@ -139,16 +143,15 @@ export function createManagedFunction(
       fence: release.fence,
       next: release,
     });
-    notice = undefined;
     log.info("release-declared", facts(release));
     return begin(release);
   }
 
   /** Start a version beside the one that serves; a newer one takes the place of one still starting. */
-  function begin(release: Release, previous?: "forget"): Candidate {
+  function begin(release: Release): Candidate {
     if (candidate !== undefined) retire(candidate.version, (version) => version.kill());
     const version = createVersion(release);
-    const begun: Candidate = { version, published: switchTo(version, previous) };
+    const begun: Candidate = { version, published: switchTo(version) };
     // Nobody may be waiting; the failure is in the record and the log.
     begun.published.catch(() => {});
     candidate = begun;
@@ -156,7 +159,7 @@ export function createManagedFunction(
     return begun;
   }
 
-  async function switchTo(version: Version, previous?: "forget"): Promise<ReleaseIdentity> {
+  async function switchTo(version: Version): Promise<ReleaseIdentity> {
     const failure = await version
       .start(Math.max(1, mustExist().replicas))
       .catch((error: unknown) => ({ reason: describe(error), logTail: "" }));
@@ -166,7 +169,7 @@ export function createManagedFunction(
         throw superseded(version.release);
       }
       try {
-        if (failure === undefined) return await publishVersion(version, previous);
+        if (failure === undefined) return await publishVersion(version);
         return await refuseVersion(version, failure);
       } finally {
         // Also when the record could not be written: then the old version serves on.
@@ -177,9 +180,10 @@ export function createManagedFunction(
     });
   }
 
-  async function publishVersion(version: Version, forget?: "forget"): Promise<ReleaseIdentity> {
+  async function publishVersion(version: Version): Promise<ReleaseIdentity> {
     const { next: _, previous: __, ...rest } = mustExist();
-    const previous = forget === undefined ? rest.current : undefined;
+    // Nobody goes back to what gave way.
+    const previous = version.release.switchedBack === undefined ? rest.current : undefined;
     await write({ ...rest, current: version.release, ...(previous ? { previous } : {}) });
     const old = current;
     current = version;
@@ -206,11 +210,17 @@ export function createManagedFunction(
     if (record?.previous === undefined) return;
     const { failed: _, ...previous } = record.previous;
     const fence = record.fence + 1;
-    const next: Release = { ...previous, fence };
-    notice = `release ${version.release.release} died ${count} times in a row right after it was published; release ${next.release} serves again`;
-    log.error("release-switched-back", { ...facts(next), reason: version.problem() });
+    const from = identify(version.release);
+    const reason = `crash loop: ${version.problem() ?? "its replicas died"}`;
+    const next: Release = { ...previous, fence, switchedBack: { from, reason } };
+    log.error("release-switched-back", {
+      ...facts(next),
+      from: from.release,
+      deaths: count,
+      reason,
+    });
     await write({ ...record, fence, next });
-    begin(next, "forget");
+    begin(next);
   }
 
   async function remove(): Promise<void> {
@@ -287,7 +297,7 @@ export function createManagedFunction(
 
   function report(held: FunctionRecord): FunctionReport {
     const availableReplicas = current?.endpoints().length ?? 0;
-    return reportRecord(held, availableReplicas, notice ?? current?.problem());
+    return reportRecord(held, availableReplicas, current?.problem());
   }
 
   /** Let a version end on its own time; `close` shortens that. */

@@ -11,13 +11,19 @@ export function reportRecord(
   const { replicas, createdAt, next } = record;
   const failure =
     next?.failed === undefined ? undefined : `release ${next.release}: ${next.failed}`;
-  const problem = failure ?? otherProblem;
+  const problem = failure ?? describeReturn(showing(record)) ?? otherProblem;
   return formatReport(showing(record).deployment, {
     replicas,
     availableReplicas,
     createdAt,
     ...(problem === undefined ? {} : { problem }),
   });
+}
+
+function describeReturn({ release, switchedBack }: Release): string | undefined {
+  if (switchedBack === undefined) return undefined;
+  const { from, reason } = switchedBack;
+  return `release ${from.release} gave way to ${release} after a ${reason}`;
 }
 
 /** What lists and scale limits go by: what is being started, unless it failed and something serves. */
