@@ -8,6 +8,7 @@ import {
   runAll,
 } from "./benchmark.ts";
 import { crowd } from "./crowd.ts";
+import { dockerPush } from "./docker-push.ts";
 import { downtime } from "./downtime.ts";
 import { footprint } from "./footprint.ts";
 import { formatMarkdown } from "./format-report.ts";
@@ -18,6 +19,7 @@ import { start } from "./start.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
   pushToLive,
+  dockerPush,
   intake,
   invoke,
   footprint,

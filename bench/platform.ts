@@ -52,6 +52,7 @@ export type PlatformOptions = {
   /** Default: the launcher, as people start it. */
   readonly command?: readonly [string, ...string[]];
   readonly dataFolder?: string;
+  readonly engine?: "process" | "docker";
   readonly env?: Readonly<Record<string, string>>;
 };
 
@@ -60,7 +61,9 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   const dataFolder = options.dataFolder ?? (await makeDataFolder());
   const [file, ...args] = options.command ?? [join(project, "ofc")];
   const started = performance.now();
-  const child = spawn(file, [...args, "up", "--port", "0", "--data", dataFolder], {
+  const { engine = "auto" } = options;
+  const up = ["up", "--port", "0", "--engine", engine, "--data", dataFolder];
+  const child = spawn(file, [...args, ...up], {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
