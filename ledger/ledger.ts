@@ -15,6 +15,7 @@ import * as releases from "./releases.ts";
 import * as repositories from "./repositories.ts";
 import { prune } from "./retention.ts";
 import * as statuses from "./statuses.ts";
+import { recordSwitchBack } from "./switch-backs.ts";
 import type { Ledger, UnixMs } from "./types.ts";
 import * as usage from "./usage.ts";
 import { createWatchers, type Watchers } from "./watchers.ts";
@@ -77,6 +78,7 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     declareRollback: (target, minFence) => releases.declareRollback(db, target, minFence),
     listUnfinishedRollbacks: () => releases.listUnfinishedRollbacks(db),
     markRelease: (id, service, state) => releases.markRelease(db, id, service, state),
+    recordSwitchBack: (back) => recordSwitchBack(db, back),
     currentRelease: (service) => releases.currentRelease(db, service),
     listReleases: (service, limit) => releases.listReleases(db, service, limit),
     listServing: (filter) => releases.listServing(db, filter),

@@ -170,12 +170,22 @@ function isPassed(db: Database, { service, fence }: Release, engineFence = 0): b
   return fence === highest && engineFence >= highest;
 }
 
-function findNewest(db: Database, id: string, service: string): Release | undefined {
+/** The release of that id which was declared last. */
+export function findNewest(db: Database, id: string, service: string): Release | undefined {
   const row = db.get(
     `SELECT * FROM releases WHERE id = $id AND service = $service
      ORDER BY fence DESC LIMIT 1`,
     { id, service },
   );
+  return row && parseRelease(row);
+}
+
+/** What has the fence; each is given once. */
+export function findAt(db: Database, service: string, fence: number): Release | undefined {
+  const row = db.get("SELECT * FROM releases WHERE service = $service AND fence = $fence", {
+    service,
+    fence,
+  });
   return row && parseRelease(row);
 }
 

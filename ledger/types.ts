@@ -148,6 +148,27 @@ export type ReleaseDraft = Pick<
   "id" | "service" | "specHash" | "digest" | "deployment" | "insteadOf"
 >;
 
+/** The engine serves something else than the ledger says, by itself. */
+export type SwitchBack = {
+  readonly service: string;
+  /** What serves, as far as the ledger knows. */
+  readonly from: FencedRelease;
+  /** What serves according to the engine; the ledger may not know it. */
+  readonly to: FencedRelease;
+  readonly corrections: readonly Correction[];
+};
+
+type FencedRelease = { readonly release: string; readonly fence: number };
+
+/** What a build that ended live has to say after all about one of its functions. */
+export type Correction = {
+  readonly build: Pick<Build, "id" | "repositoryId" | "sha">;
+  /** Key in stack.yml. */
+  readonly name: string;
+  readonly reason: string;
+  readonly statuses: readonly WantedStatus[];
+};
+
 export type CommitState = "pending" | "success" | "failure" | "error";
 
 /** What a commit should show in one context. */
@@ -302,6 +323,11 @@ export type Ledger = {
   /** Roll-backs by hand that a crash has kept from being deployed or recorded. */
   listUnfinishedRollbacks(): Release[];
   markRelease(id: string, service: string, state: ReleaseState): void;
+  /**
+   * `from` failed and `to` serves under its fence, with all corrections, in one transaction. False, without
+   * effect, when `from` does not serve any more or the fence was given to another release meanwhile.
+   */
+  recordSwitchBack(back: SwitchBack): boolean;
   /** What serves, as far as the ledger knows. */
   currentRelease(service: string): Release | undefined;
   /** Newest first, retired ones included. */
