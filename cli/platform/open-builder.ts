@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { Env } from "#sdk/env.ts";
 import { readIfThere } from "#sdk/read-if-there.ts";
 import type { BuildService } from "../../builder/build-service.ts";
 import { createBuilder } from "../../builder/builder.ts";
@@ -41,13 +40,20 @@ async function openHostBuilder({ data, secrets, settings, log }: Foundation) {
 async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
   const { env } = settings;
   // Nothing of gRPC is loaded where it is not needed.
-  const [{ createImageBuilder }, { readImageSettings }, { readLogins }] = await Promise.all([
-    import("../../builder/image-builder.ts"),
-    import("../../builder/image/image-settings.ts"),
-    import("../../builder/image/read-logins.ts"),
-  ]);
+  const [{ createImageBuilder }, { readBuildkitAddress }, { readImageSettings }, { readLogins }] =
+    await Promise.all([
+      import("../../builder/image-builder.ts"),
+      import("../../builder/buildkit/read-address.ts"),
+      import("../../builder/image/image-settings.ts"),
+      import("../../builder/image/read-logins.ts"),
+    ]);
   const images = readImageSettings(env, readConfig(env).registry);
-  const address = await findBuildkit(env, images.pushPrefix);
+  const address = readBuildkitAddress(env);
+  if (address.kind === "buildkitd" && images.pushPrefix === undefined) {
+    throw new Error(
+      `buildkit_url is ${address.url}, whose images Docker does not have: set push_repository_url to a registry that both reach.`,
+    );
+  }
   const logins = await readIfThere(join(data.secrets, "registry-secret"));
   const builder = createImageBuilder({
     dataFolder: data.path,
@@ -60,22 +66,4 @@ async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
   });
   const network = images.network === "none" ? "without network (build_network)" : "with network";
   return { ...builder, words: `BuildKit at ${address.url}; RUN ${network}` };
-}
-
-/** The BuildKit inside the engine's dockerd, unless BUILDKIT_HOST names another. */
-async function findBuildkit(env: Env, pushPrefix: string | undefined) {
-  const [{ parseBuildkitAddress }, { readSocketPath }] = await Promise.all([
-    import("../../builder/buildkit/address.ts"),
-    import("#provider/docker/connect-docker.ts"),
-  ]);
-  const named = env.BUILDKIT_HOST;
-  if (named === undefined || named === "")
-    return parseBuildkitAddress(`docker-unix://${readSocketPath(env.DOCKER_HOST)}`);
-  const address = parseBuildkitAddress(named);
-  if (address.kind === "buildkitd" && pushPrefix === undefined) {
-    throw new Error(
-      `BUILDKIT_HOST is ${named}, whose images Docker does not have: set push_repository_url to a registry that both reach.`,
-    );
-  }
-  return address;
 }
