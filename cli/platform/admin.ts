@@ -11,6 +11,7 @@ import type { Log } from "#sdk/log.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import type { Forge } from "../../forge/forge.ts";
 import type { Queue } from "../../queue/queue.ts";
+import { describeEnd } from "./describe-end.ts";
 import type { OwnerPolicy } from "./owner-policy.ts";
 import { redeploy } from "./redeploy.ts";
 import { removeFunctions } from "./remove-functions.ts";
@@ -148,6 +149,7 @@ function listBuilds(ledger: Ledger, slug: string | undefined, limit: number) {
 function viewBuild(ledger: Ledger, { plan, ...build }: Build) {
   return {
     ...build,
+    reason: describeEnd(ledger, build),
     repository: ledger.findRepository(build.repositoryId)?.fullName ?? build.repositoryId,
     functions: plan?.functions.map(({ name }) => name) ?? [],
   };
