@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import test from "ava";
+import { readLogins } from "#sdk/registry-logins.ts";
 import { findTemplate, readTemplates } from "#sdk/templates.ts";
 import { dockerMissing, startDocker } from "../test/helpers/start-docker.ts";
 import { registryMissing, startRegistry } from "../test/helpers/start-registry.ts";
 import { until } from "../test/helpers/until.ts";
 import { BASE, openTestBuildkit, runIn } from "./buildkit/test-buildkit.ts";
-import { readLogins } from "./image/read-logins.ts";
 import { logOf, packImage, startImageBuilder } from "./image/test-image-builder.ts";
 import { signedRequest } from "./test-builder.ts";
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe } from "#sdk/errors.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
 import type { Log } from "#sdk/log.ts";
+import type { FindLogin } from "#sdk/registry-logins.ts";
 import { type BuildService, createBuildService } from "./build-service.ts";
 import type { BuildkitAddress } from "./buildkit/address.ts";
 import { openBuildkit } from "./buildkit/open-buildkit.ts";
@@ -9,7 +10,6 @@ import type { ArtifactStore } from "./host/artifact-store.ts";
 import { buildImage } from "./image/build-image.ts";
 import type { ImageSettings } from "./image/image-settings.ts";
 import { openImageStore } from "./image/image-store.ts";
-import type { FindLogin } from "./image/read-logins.ts";
 import { type BuilderSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
 export type ImageBuilderTools = {

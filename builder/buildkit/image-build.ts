@@ -1,5 +1,5 @@
+import type { FindLogin } from "#sdk/registry-logins.ts";
 import type { BuildEvent } from "./build-event.ts";
-import type { RegistryLogin } from "./session-services.ts";
 
 /** One Dockerfile build. Names and values of `attributes` are the Dockerfile frontend's (spec/buildkit.md section 4). */
 export type ImageBuild = {
@@ -19,7 +19,7 @@ export type ImageBuild = {
   readonly network: "none" | "default";
   /** By id, for `RUN --mount=type=secret`. */
   readonly secrets: ReadonlyMap<string, Uint8Array>;
-  readonly findLogin: (registry: string) => RegistryLogin | undefined;
+  readonly findLogin: FindLogin;
   /** Reference of the result: kept in the daemon's store, or pushed where it says. */
   readonly image: string;
   readonly push: boolean;

@@ -1,11 +1,10 @@
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { describe } from "#sdk/errors.ts";
+import type { FindLogin } from "#sdk/registry-logins.ts";
 import { Auth } from "./generated/auth_pb.ts";
 import { Health } from "./generated/health_pb.ts";
 import { Secrets } from "./generated/secrets_pb.ts";
 import { Upload } from "./generated/upload_pb.ts";
-
-export type RegistryLogin = { readonly username: string; readonly password: string };
 
 /** What one build lets BuildKit ask for; nothing of it is ever part of the request itself. */
 export type SessionOffer = {
@@ -15,7 +14,7 @@ export type SessionOffer = {
   /** By id, for `RUN --mount=type=secret`. */
   readonly secrets: ReadonlyMap<string, Uint8Array>;
   /** By registry as the daemon names it: `registry-1.docker.io`, `127.0.0.1:5000`. */
-  readonly findLogin: (registry: string) => RegistryLogin | undefined;
+  readonly findLogin: FindLogin;
 };
 
 /** gRPC in Go takes messages of at most 4 MiB. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { HttpError } from "#sdk/errors.ts";
 import type { BuildConfig, BuildLine } from "#sdk/messages.ts";
+import { type FindLogin, registryOf } from "#sdk/registry-logins.ts";
 import type { BuildJob } from "../build-service.ts";
 import type { Buildkit } from "../buildkit/open-buildkit.ts";
 import { ownerOf } from "../owner-of.ts";
@@ -9,7 +10,6 @@ import { createLogFormatter } from "./format-log.ts";
 import { checkDockerfile, checkImage } from "./image-rules.ts";
 import type { ImageSettings } from "./image-settings.ts";
 import type { ImageStore } from "./image-store.ts";
-import { type FindLogin, registryOf } from "./read-logins.ts";
 import { DOCKERFILE, repackContext } from "./repack-context.ts";
 import { takeHead } from "./take-head.ts";
 
@@ -62,9 +62,18 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
     job.log.info("image-built", { image, digest, pushed: push });
     const sizeBytes = size === undefined ? {} : { sizeBytes: size };
     return { status: "success", image: config.image, digest, ...sizeBytes };
+  } catch (error) {
+    throw tools.images.network === "none" ? withNetworkHint(error) : error;
   } finally {
     ending.abort();
   }
+}
+
+/** Most steps that fail without a network install packages, and their own message names a registry only. */
+function withNetworkHint(error: unknown): unknown {
+  if (!(error instanceof HttpError) || !/^Step "\[[^"]*\] RUN /.test(error.message)) return error;
+  const hint = `${error.message} (RUN has no network here: build_network)`;
+  return new HttpError(error.status, error.code, hint, { cause: error });
 }
 
 /** Whoever is no owner has the payload secret, and with it the platform. */

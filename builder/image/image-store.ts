@@ -3,9 +3,8 @@ import { addAbortSignal, Readable } from "node:stream";
 import type { DockerOptions } from "dockerode";
 import { z } from "zod";
 import { describe, HttpError } from "#sdk/errors.ts";
+import { type RegistryLogin, registryOf } from "#sdk/registry-logins.ts";
 import type { BuildkitAddress } from "../buildkit/address.ts";
-import type { RegistryLogin } from "../buildkit/session-services.ts";
-import { registryOf } from "./read-logins.ts";
 import { sweepImages } from "./sweep-images.ts";
 
 export type ImageStore = {

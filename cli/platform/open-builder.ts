@@ -45,7 +45,7 @@ async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
       import("../../builder/image-builder.ts"),
       import("../../builder/buildkit/read-address.ts"),
       import("../../builder/image/image-settings.ts"),
-      import("../../builder/image/read-logins.ts"),
+      import("#sdk/registry-logins.ts"),
     ]);
   const images = readImageSettings(env, readConfig(env).registry);
   const address = readBuildkitAddress(env);

@@ -2,7 +2,6 @@ import test from "ava";
 import { decideAdoption, type OwnContainer } from "./adopt-containers.ts";
 import { decideUser } from "./format-container.ts";
 import { isPublic } from "./gateway-door.ts";
-import { decideAuth } from "./registry-auth.ts";
 import { decideRemedy } from "./start-container.ts";
 
 for (const [user, expected] of [
@@ -88,16 +87,3 @@ for (const [message, statusCode, expected] of [
     t.is(decideRemedy(Object.assign(new Error(message), { statusCode })), expected);
   });
 }
-
-test("a registry's credentials are those of exactly its host", (t) => {
-  const auth = Buffer.from("me:p:w").toString("base64");
-  const text = JSON.stringify({
-    auths: { "registry.local:5000": { auth }, "https://index.docker.io/v1/": { auth } },
-  });
-
-  t.like(decideAuth(text, "registry.local:5000/a/b:1"), { username: "me", password: "p:w" });
-  t.like(decideAuth(text, "library/alpine:3"), { serveraddress: "https://index.docker.io/v1/" });
-  t.is(decideAuth(text, "registry.local/a/b:1"), undefined);
-  t.is(decideAuth(undefined, "registry.local:5000/a"), undefined);
-  t.throws(() => decideAuth("secret", "a/b"), { message: /registry-secret is not/ });
-});

@@ -1,8 +1,8 @@
 import type Docker from "dockerode";
 import { describe, HttpError } from "#sdk/errors.ts";
+import { readLogins, registryOf } from "#sdk/registry-logins.ts";
 import { type DockerApi, dockerStatus } from "./connect-docker.ts";
 import type { LocalImage } from "./format-container.ts";
-import { decideAuth } from "./registry-auth.ts";
 import type { Settings } from "./settings.ts";
 
 export type ImageTools = {
@@ -55,10 +55,12 @@ async function inspect(docker: Docker, name: string): Promise<LocalImage | undef
 
 async function pull(tools: ImageTools, reference: string): Promise<void> {
   const { streams } = tools.docker;
-  const authconfig = decideAuth(await tools.readRegistryAuth(), reference);
+  const secret = await tools.readRegistryAuth();
+  const serveraddress = registryOf(reference);
+  const login = secret === undefined ? undefined : readLogins(secret)(serveraddress);
   const progress = await streams.pull(reference, {
     abortSignal: AbortSignal.timeout(10 * tools.settings.dockerTimeoutMs),
-    ...(authconfig === undefined ? {} : { authconfig }),
+    ...(login === undefined ? {} : { authconfig: { ...login, serveraddress } }),
   });
   await new Promise<void>((resolve, reject) =>
     streams.modem.followProgress(progress, (error) => (error ? reject(error) : resolve())),

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { RegistryLogin } from "../buildkit/session-services.ts";
 
+export type RegistryLogin = { readonly username: string; readonly password: string };
 export type FindLogin = (registry: string) => RegistryLogin | undefined;
 
 /** `config.json` of Docker, as `registry-secret` holds it; helpers that keep credentials elsewhere are not asked. */

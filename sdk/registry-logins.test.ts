@@ -1,5 +1,5 @@
 import test from "ava";
-import { readLogins, registryOf } from "./read-logins.ts";
+import { readLogins, registryOf } from "./registry-logins.ts";
 
 const auth = Buffer.from("alice:pass:word").toString("base64");
 
