@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Build, Ledger } from "#ledger/types.ts";
 import type { Engine, InventoryItem } from "#provider/provider.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
@@ -29,7 +29,7 @@ export type FollowTools = {
  * with the function that stops it.
  */
 export async function followEngine(tools: FollowTools): Promise<() => void> {
-  const { engine, log, intervalMs = LOOK_INTERVAL_MS } = tools;
+  const { ledger, engine, log, intervalMs = LOOK_INTERVAL_MS } = tools;
   let isCompared = false;
   let soon: NodeJS.Timeout | undefined;
   await look();
@@ -53,7 +53,7 @@ export async function followEngine(tools: FollowTools): Promise<() => void> {
       const items = await engine.inventory();
       const asked = items.filter(({ switchedBack }) => !isCompared || switchedBack !== undefined);
       const corrected = asked.filter((item) => correct(tools, item));
-      isCompared = true;
+      isCompared ||= !ledger.listOpen().some(isDeploying);
       if (corrected.length > 0) tellSources();
     } catch (error) {
       log.warn("engine-not-compared", { error: describe(error) });
@@ -74,7 +74,9 @@ function correct({ ledger, urls, log }: FollowTools, item: InventoryItem): boole
   const serving = ledger.currentRelease(service);
   if (serving === undefined || serving.id === current.release) return false;
   // A build under way says at its end what serves; it is asked again then.
-  if (isDeploying(ledger, serving.repositoryId)) return false;
+  const { repositoryId } = serving;
+  if (ledger.listOpen().some((one) => isDeploying(one) && one.repositoryId === repositoryId))
+    return false;
   const to = ledger
     .listReleases(service, RELEASES_LOOKED_AT)
     .find(({ id }) => id === current.release);
@@ -89,8 +91,6 @@ function correct({ ledger, urls, log }: FollowTools, item: InventoryItem): boole
   return true;
 }
 
-function isDeploying(ledger: Ledger, repositoryId: string): boolean {
-  return ledger
-    .listOpen()
-    .some((build) => build.repositoryId === repositoryId && build.state === "deploying");
+function isDeploying({ state }: Build): boolean {
+  return state === "deploying";
 }

@@ -52,12 +52,9 @@ ${Object.entries(kills)
 | locks of a killed git in a mirror or in a repository of the forge | \`stale-lock.test.ts\` | the next fetch, or the next start, removes them |
 | the clock jumps by a day | \`clock.test.ts\` | one worker at a time, order by generation (the ledger's clock is a tool; the process's is not changed) |
 | the platform dies at each of a build's five attempts | \`give-up.test.ts\` | before switching the build fails with the reason and what served goes on; once switching it is carried to its end |
+| a version dies three times in a row, the first time within ten seconds of its publication, whoever killed it | \`switch-back.test.ts\` (one folder up) | what served before serves again; ledger, commit and build log say so, also when the platform is killed before it could record that |
 
-## Known gaps
-
-A version that dies three times in a row within ten seconds of its publication gives way to the previous one, whoever killed it. The
-engine records that under a new fence; the ledger and the commit's status are not told and go on showing the newer commit
-until the next push. The driver kills no function more than twice in a life.
+The driver kills no function more than twice in a life, so that its versions stay.
 
 ## Zero downtime
 
