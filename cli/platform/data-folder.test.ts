@@ -177,14 +177,22 @@ test("a link that waits in place of the short run folder is refused, and what it
   t.is(await modeOf(target), "755");
 });
 
-test("half-written files of a platform that was killed are removed at the start", async (t) => {
+test("what a platform that was killed had half written or half deleted is removed at the start", async (t) => {
   const path = await setUp(t);
-  const half = join(path, "objects/v1/forge:1/forge:1/b/cart.log.12-ab.tmp");
-  await mkdir(dirname(half), { recursive: true });
-  await writeFile(half, "half");
+  const halves = [
+    "objects/v1/forge:1/forge:1/b/cart.log.12-ab.tmp",
+    "git/mirrors/github/1.git.old-e380dbfc-bb51/objects/pack/a.pack",
+  ].map((half) => join(path, half));
+  const mirror = join(path, "git/mirrors/github/1.git/HEAD");
+  for (const file of [...halves, mirror]) {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, "half");
+  }
 
   const data = await openDataFolder(path);
   data.unlock();
 
-  await t.throwsAsync(readFile(half), { code: "ENOENT" });
+  for (const half of halves) await t.throwsAsync(readFile(half), { code: "ENOENT" });
+  await t.throwsAsync(readFile(dirname(dirname(dirname(halves[1] ?? "")))), { code: "ENOENT" });
+  t.is(await readFile(mirror, "utf8"), "half");
 });

@@ -47,7 +47,7 @@ export async function openDataFolder(
     }
     await mkdir(run, { recursive: true, mode: 0o700 });
     await refuseForeignFolder(run);
-    await removeUnfinishedWrites(path);
+    await removeUnfinished(path);
     await makeSecrets(join(path, "secrets"));
     return { path, secrets: join(path, "secrets"), run, fresh, unlock };
   } catch (error) {
@@ -56,10 +56,13 @@ export async function openDataFolder(
   }
 }
 
-/** What `writeDurably` had not renamed when a platform was killed; the lock is held, so nobody writes. */
-async function removeUnfinishedWrites(path: string): Promise<void> {
-  for await (const file of glob(["run/*.tmp", "objects/**/*.tmp", "secrets/*.tmp"], { cwd: path }))
-    await rm(join(path, file), { force: true });
+/** Files that `writeDurably` had not renamed yet, and mirrors that were put aside to be deleted. */
+const UNFINISHED = ["run/*.tmp", "objects/**/*.tmp", "secrets/*.tmp", "git/mirrors/*/*.git.old-*"];
+
+/** What a platform that was killed has not finished; the lock is held, so nobody else is at it. */
+async function removeUnfinished(path: string): Promise<void> {
+  for await (const entry of glob(UNFINISHED, { cwd: path }))
+    await rm(join(path, entry), { recursive: true, force: true });
 }
 
 /** Where the sockets of the platform on this data folder are. */

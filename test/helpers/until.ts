@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Wait until `look` answers something other than `undefined` or `false`, and give it back; throws after `timeoutMs`. */
 export async function until<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
