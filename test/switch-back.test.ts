@@ -149,6 +149,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {
+    // ESRCH is the answer.
     return false;
   }
 }
