@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -190,6 +191,43 @@ test("http mode answers 504 at the deadline and 500 when its program hangs up", 
     [torn.status, torn.text, torn.headers["x-openfaas-internal"]],
     [500, "", "of-watchdog"],
   );
+});
+
+// Told at once, as of-watchdog does it, a program that does not handle SIGTERM takes its answers along.
+test("http mode ends its program only when nothing is left to answer, upgraded connections at write_timeout", async (t) => {
+  const port = await freePort();
+  const server = await startWatchdogProcess(
+    t,
+    {
+      mode: "http",
+      fprocess: `${process.execPath} ./upstream.mjs ${port}`,
+      upstream_url: `http://127.0.0.1:${port}`,
+      healthcheck_interval: "0s",
+      write_timeout: "3s",
+    },
+    { cwd: FIXTURES },
+  );
+  const socket = connect(server.socketPath);
+  const closed = once(socket, "close");
+  let received = "";
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    received += text;
+  });
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+  await poll(() => received.includes("\r\n\r\n"));
+  const slow = server.ask("/wait?ms=1000");
+  await poll(async () => (await server.ask("/waiting")).text === "1");
+
+  server.child.kill("SIGTERM");
+  const toldAt = Date.now();
+  const answer = await slow;
+  socket.write("still here");
+  await poll(() => received.endsWith("still here"));
+  await closed;
+
+  t.is(answer.text, "waited");
+  t.true(Date.now() - toldAt > 2_900);
+  t.is(await server.ended, 0);
 });
 
 test("http mode carries an upgraded connection both ways", async (t) => {

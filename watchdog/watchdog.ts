@@ -18,13 +18,16 @@ import { createStreamingMode } from "./streaming-mode.ts";
 
 export type Watchdog = {
   readonly url: string;
-  /** Turn unhealthy, wait `healthcheck_interval`, take nothing new, finish what runs. */
+  /** Turn unhealthy, wait `healthcheck_interval`, take nothing new, finish what runs, end the program. */
   stop(): Promise<void>;
   /** End all children at once. */
   kill(): void;
   /** Resolves when the one child of http mode ends by itself; pending in other modes. */
   readonly childEnded: Promise<string>;
 };
+
+/** For the program of http mode between SIGTERM and SIGKILL, once nothing is left to answer. */
+const LAST_MS = 500;
 
 /** Serve a program over HTTP as spec/openfaas-api.md section 19 tells, its defects left out. */
 export async function startWatchdog(config: Config, env: Env, log: LogWriter): Promise<Watchdog> {
@@ -43,6 +46,7 @@ export async function startWatchdog(config: Config, env: Env, log: LogWriter): P
   const url = await listen(server, config.listen);
   acceptance.begin();
   log.write(`Listening on ${url}, mode ${config.mode}.`);
+  const upgraded = new Set<Socket>();
   let stopping = false;
   return {
     url,
@@ -53,9 +57,11 @@ export async function startWatchdog(config: Config, env: Env, log: LogWriter): P
     async stop() {
       stopping = true;
       acceptance.end();
-      http?.terminate();
       await wait(config.healthcheckIntervalMs);
-      await drain(server, config.writeTimeoutMs);
+      await drain(server, config.writeTimeoutMs, upgraded);
+      // Not before: a program that does not handle SIGTERM would take what it is answering along.
+      http?.terminate();
+      await Promise.race([http?.ended, wait(LAST_MS)]);
       children.killAll();
     },
   };
@@ -99,7 +105,10 @@ export async function startWatchdog(config: Config, env: Env, log: LogWriter): P
   }
 
   function upgrade(request: IncomingMessage, socket: unknown, head: Buffer): void {
-    if (socket instanceof Socket) http?.upgrade(request, socket, head);
+    if (!(socket instanceof Socket)) return;
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    http?.upgrade(request, socket, head);
   }
 }
 
