@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Engine, SecretBody } from "#provider/provider.ts";
-import { parseDuration } from "#sdk/duration.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
@@ -13,6 +12,7 @@ import type { EngineFolder } from "./engine-folder.ts";
 import { createFunctionLog, type FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, RecordStore } from "./function-record.ts";
 import { createManagedFunction, type ManagedFunction } from "./managed-function.ts";
+import { readDrain } from "./read-drain.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { EngineSettings } from "./settings.ts";
@@ -152,10 +152,4 @@ export function createEngine(
     const { name, value } = secret;
     await Promise.all([...functions.values()].map((one) => one.refreshSecret(name, value)));
   }
-}
-
-/** Time to finish requests: the deployment's `write_timeout` and a second, or the engine's default. */
-function readDrain({ envVars }: FunctionDeployment, fallbackMs: number): number {
-  const writeTimeoutMs = parseDuration(envVars?.write_timeout ?? "");
-  return writeTimeoutMs === undefined ? fallbackMs : writeTimeoutMs + 1_000;
 }
