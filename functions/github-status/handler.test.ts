@@ -173,7 +173,7 @@ for (const [what, fault, pauseMs] of PASSING) {
 }
 
 test("a source that never answers is given up on after the time-out and asked again later", async (t) => {
-  const { github, loopback, room, report, wait } = await setUp(t, {}, 200);
+  const { github, loopback, room, report, wait } = await setUp(t, {}, 3_000);
   github.faults.push("hang");
 
   const response = await report();
