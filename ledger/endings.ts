@@ -91,14 +91,31 @@ function endWithError(
   state: "failed" | "superseded" | "cancelled",
   reason: string,
 ): void {
-  const status = {
-    context: STACK_CONTEXT,
-    state: "error",
-    description: reason,
-    targetUrl: stored.targetUrl,
-  } as const;
-  end(db, stored, state, reason, [status]);
+  // The end of a redeploy that changed nothing takes nothing from a commit that was live.
+  const told: Told =
+    state !== "failed" && hasBeenLive(db, stored.build)
+      ? { state: "success", description: `live; its redeploy was ${reason}` }
+      : { state: COMMIT_STATES[state], description: reason };
+  const status = { context: STACK_CONTEXT, ...told, targetUrl: stored.targetUrl };
+  // A redeploy that gave up is an error of ours, not a failure of the commit.
+  end(
+    db,
+    stored,
+    state,
+    reason,
+    [state === "failed" ? { ...status, state: "error" } : status],
+    told,
+  );
   tellEnd(db, stored.build, state, reason);
+}
+
+function hasBeenLive(db: Database, { repositoryId, sha }: Build): boolean {
+  const row = db.get(
+    `SELECT 1 AS live FROM builds
+     WHERE repository_id = $repositoryId AND sha = $sha AND state = 'live'`,
+    { repositoryId, sha },
+  );
+  return row !== undefined;
 }
 
 /** The worker tells of the ends it decides; of these it may never hear. */
@@ -108,17 +125,20 @@ function tellEnd(db: Database, build: Build, state: TerminalBuildState, reason: 
   addEvent(db, build.id, { v: 1, at, type: "ended", state, reason, ms, urls: [] });
 }
 
-/** The only way into a terminal state: with its statuses, none left pending, and the claim void. */
+type Told = Pick<WantedStatus, "state" | "description">;
+
+/** The only way into a terminal state: with its statuses, what else is pending told `rest`, and the claim void. */
 function end(
   db: Database,
   stored: StoredBuild,
   state: TerminalBuildState,
   reason: string,
   statuses: readonly WantedStatus[],
+  rest: Told = { state: COMMIT_STATES[state], description: reason || state },
 ): void {
   const { build } = stored;
   for (const status of statuses) wantStatus(db, build, status, build.id);
-  settlePending(db, build, COMMIT_STATES[state], reason || state);
+  settlePending(db, build, rest.state, rest.description);
   countSupersede(db, stored, state);
   db.run(
     `UPDATE builds SET state = $state, reason = $reason, ended_at = $now, epoch = epoch + 1,

@@ -172,5 +172,8 @@ CREATE INDEX deliveries_received ON deliveries (received_at);
 CREATE INDEX audit_at ON audit (at);
 `;
 
-/** Version 3: what a roll-back took a function away from. */
-export const SCHEMA_V3 = "ALTER TABLE releases ADD COLUMN instead_of TEXT";
+/** Version 3: what a roll-back took a function away from, and the builds of a commit. */
+export const SCHEMA_V3 = `
+ALTER TABLE releases ADD COLUMN instead_of TEXT;
+CREATE INDEX builds_of_commit ON builds (repository_id, sha);
+`;

@@ -151,3 +151,25 @@ test("an ended build stays as it ended", (t) => {
   t.deepEqual(ledger.findBuild(build.id), ended);
   t.like(ended, { state: "cancelled", reason: "not wanted" });
 });
+
+for (const [what, end] of [
+  ["superseded by 0000002", (ledger: Ledger) => ledger.acceptPush(push({ sha: shaOf(2) }))],
+  [
+    "cancelled by the operator",
+    (ledger: Ledger, build: Build) => ledger.cancelBuild(build.id, "cancelled by the operator"),
+  ],
+] as const)
+  test(`a commit that is live stays a success when a redeploy of it is ${what}`, (t) => {
+    const { ledger } = setUp(t);
+    const first = push({ sha: shaOf(1) });
+    const held = claim(ledger, buildOf(ledger.acceptPush(first)));
+    deployUp(ledger, held);
+    ledger.endBuild(held, "live", "", []);
+    const again = buildOf(ledger.acceptManually({ ...first, reason: "redeploy by the operator" }));
+
+    end(ledger, again);
+
+    const [status] = ledger.listStatuses(again.repositoryId, again.sha);
+    t.like(status, { state: "success", description: `live; its redeploy was ${what}` });
+    t.not(ledger.findBuild(again.id)?.state, "live");
+  });

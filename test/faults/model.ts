@@ -39,7 +39,7 @@ function findPushBreaches(pushed: Pushed, pushes: readonly Pushed[], seen: Obser
     ...(isHead ? findEndBreaches(pushed, newest) : []),
     ...findToldBreaches(pushed, builds),
     ...findReasonBreaches(pushed, newest, pushes, seen),
-    ...findStatusBreaches(pushed, newest, seen),
+    ...findStatusBreaches(pushed, { ...newest, state: stateOf(builds) }, seen),
   ];
 }
 
@@ -142,8 +142,8 @@ function findHistoryBreaches(
 ): string[] {
   const breaches: string[] = [];
   for (const [index, text] of texts.entries()) {
-    const states = carriersOf(service, text, pushes).map(
-      (pushed) => buildsOf(pushed, seen).at(-1)?.state ?? "unknown",
+    const states = carriersOf(service, text, pushes).map((pushed) =>
+      stateOf(buildsOf(pushed, seen)),
     );
     if (!states.some((state) => state === "live" || state === "failed"))
       breaches.push(`${service} answered "${text}", whose commit ended ${states.join(", ")}`);
@@ -152,6 +152,13 @@ function findHistoryBreaches(
       breaches.push(`${service} went back from "${text}" to "${next}", which did not fail`);
   }
   return breaches;
+}
+
+/** How a commit ended: one that was live stays that when a later redeploy of it came to nothing. */
+function stateOf(builds: readonly SeenBuild[]): string {
+  const last = builds.at(-1)?.state ?? "unknown";
+  const isNothing = last === "superseded" || last === "cancelled";
+  return isNothing && builds.some(({ state }) => state === "live") ? "live" : last;
 }
 
 /** Nothing is deployed twice, and ledger and engine agree on what serves. */
