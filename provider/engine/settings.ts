@@ -4,7 +4,7 @@ export type EngineSettings = {
   readonly healthDeadlineMs: number;
   /** A replica must stay healthy this long before it is routed to. */
   readonly settleMs: number;
-  /** Between publishing and SIGTERM, so that gateways have seen the change. */
+  /** Between publishing and SIGTERM, so that gateways have seen the change: busy ones take their time. */
   readonly graceMs: number;
   /** Longest time old replicas have to finish requests; `write_timeout` of a deployment shortens it. */
   readonly drainMs: number;
@@ -28,7 +28,7 @@ export type EngineSettings = {
 export const defaultEngineSettings: EngineSettings = {
   healthDeadlineMs: 30_000,
   settleMs: 40,
-  graceMs: 100,
+  graceMs: 1_000,
   drainMs: 30_000,
   watchMs: 10_000,
   crashLimit: 3,

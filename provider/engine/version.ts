@@ -199,7 +199,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     for (const member of members)
       if (excess.includes(member.replica.instance)) {
         members.delete(member);
-        track(member.replica, leave(member, tools.drainMs));
+        track(member.replica, leave(member, settings.graceMs, tools.drainMs));
       }
     if (excess.length > 0) tools.changed();
     // While a restart waits its turn, it starts what is missing.
@@ -207,9 +207,12 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     await Promise.all(Array.from({ length: missing }, launch));
   }
 
-  async function drain(drainMs = tools.drainMs): Promise<void> {
-    const cut = setTimeout(() => void killLeaving(), drainMs);
-    await stop((member) => leave(member, drainMs));
+  async function drain(givenMs?: number): Promise<void> {
+    const drainMs = givenMs ?? tools.drainMs;
+    // A time is given when the platform stops: then gateways send nothing more.
+    const graceMs = givenMs === undefined ? settings.graceMs : 0;
+    const cut = setTimeout(() => void killLeaving(), graceMs + drainMs);
+    await stop((member) => leave(member, graceMs, drainMs));
     clearTimeout(cut);
   }
 
@@ -227,9 +230,12 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   }
 
   /** One that never served has nothing to finish. */
-  function leave({ replica, healthySince }: Member, drainMs: number): Promise<void> {
-    if (healthySince === undefined) return replica.kill();
-    return replica.drain(Math.min(settings.graceMs, drainMs), drainMs);
+  function leave(
+    { replica, healthySince }: Member,
+    graceMs: number,
+    drainMs: number,
+  ): Promise<void> {
+    return healthySince === undefined ? replica.kill() : replica.drain(graceMs, drainMs);
   }
 
   function track(replica: Replica, end: Promise<void>): void {
