@@ -64,6 +64,7 @@ async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
     settings: readBuilderSettings(env),
     log,
   });
-  const network = images.network === "none" ? "without network, until build_network is true" : "with network";
+  const network =
+    images.network === "none" ? "without network, until build_network is true" : "with network";
   return { ...builder, words: `BuildKit at ${address.url}; RUN ${network}` };
 }
