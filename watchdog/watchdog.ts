@@ -3,13 +3,13 @@ import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseDuration } from "#sdk/duration.ts";
 import type { Env } from "#sdk/env.ts";
+import { start, stop } from "#sdk/listen.ts";
 import { createAcceptance } from "./acceptance.ts";
 import { answer, beginCall, type Call, type Invoke } from "./call.ts";
 import { createChildren } from "./child.ts";
 import type { Config } from "./config.ts";
 import { createForkMode } from "./fork-mode.ts";
 import { createHttpMode } from "./http-mode.ts";
-import { drain, listen } from "./listen.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { ForkTools } from "./run-forked.ts";
 import { createSerializingMode } from "./serializing-mode.ts";
@@ -43,10 +43,9 @@ export async function startWatchdog(config: Config, env: Env, log: LogWriter): P
   server.on("request", route);
   if (http !== undefined) server.on("upgrade", upgrade);
 
-  const url = await listen(server, config.listen);
+  const url = await start(server, config.listen);
   acceptance.begin();
   log.write(`Listening on ${url}, mode ${config.mode}.`);
-  const upgraded = new Set<Socket>();
   let stopping = false;
   return {
     url,
@@ -58,7 +57,7 @@ export async function startWatchdog(config: Config, env: Env, log: LogWriter): P
       stopping = true;
       acceptance.end();
       await wait(config.healthcheckIntervalMs);
-      await drain(server, config.writeTimeoutMs, upgraded);
+      await stop(server, config.writeTimeoutMs);
       // Not before: a program that does not handle SIGTERM would take what it is answering along.
       http?.terminate();
       await Promise.race([http?.ended, wait(LAST_MS)]);
@@ -105,10 +104,7 @@ export async function startWatchdog(config: Config, env: Env, log: LogWriter): P
   }
 
   function upgrade(request: IncomingMessage, socket: unknown, head: Buffer): void {
-    if (!(socket instanceof Socket)) return;
-    upgraded.add(socket);
-    socket.once("close", () => upgraded.delete(socket));
-    http?.upgrade(request, socket, head);
+    if (socket instanceof Socket) http?.upgrade(request, socket, head);
   }
 }
 
