@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { mkdtemp, readdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { restore } from "../cli/backup/restore.ts";
+import { hasProgram } from "./helpers/has-program.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import {
   answering,
@@ -23,7 +23,7 @@ for (const backend of BACKENDS) {
   test.serial(
     `${backend}: a backup of a running platform goes on on an empty machine`,
     async (t) => {
-      if (backend === "redis" && !hasRedis()) {
+      if (backend === "redis" && !hasProgram("redis-server")) {
         t.log("skipped: redis-server is not on the PATH");
         t.pass();
         return;
@@ -66,7 +66,7 @@ for (const backend of BACKENDS) {
   test.serial(
     `${backend}: a backup that is taken while pushes and calls go on fits together`,
     async (t) => {
-      if (backend === "redis" && !hasRedis()) {
+      if (backend === "redis" && !hasProgram("redis-server")) {
         t.log("skipped: redis-server is not on the PATH");
         t.pass();
         return;
@@ -312,13 +312,4 @@ async function secretsOf({ dataFolder }: RunningPlatform): Promise<Record<string
       secrets[`${folder}/${name}`] = await readFile(join(dataFolder, folder, name), "utf8");
   }
   return secrets;
-}
-
-function hasRedis(): boolean {
-  try {
-    execFileSync("redis-server", ["--version"]);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
 import test from "ava";
+import { hasProgram } from "../helpers/has-program.ts";
 import { runDriver } from "./driver.ts";
 
 /** So many reach every fault point; fewer are for a quick look, `node test/faults/run.ts` is for more. */
@@ -7,7 +7,7 @@ const KILLS = Number(process.env.FAULT_KILLS ?? "200");
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 
 test(`after ${KILLS} kills every accepted commit ended truly, the newest serves, and nothing is left over`, async (t) => {
-  if (!isThere("redis-server")) {
+  if (!hasProgram("redis-server")) {
     t.log("skipped: redis-server is not on the PATH");
     t.pass();
     return;
@@ -29,12 +29,3 @@ test(`after ${KILLS} kills every accepted commit ended truly, the newest serves,
   t.deepEqual(report.leftovers, [], report.folder);
   if (KILLS >= 200) t.deepEqual(report.missed, []);
 });
-
-function isThere(program: string): boolean {
-  try {
-    execFileSync(program, ["--version"]);
-    return true;
-  } catch {
-    return false;
-  }
-}
