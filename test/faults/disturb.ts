@@ -67,10 +67,15 @@ async function cancelBuild(stage: Stage, _tree: WorkTree, over: AbortSignal): Pr
   }
 }
 
-async function refuseStatuses({ github, trees }: Stage): Promise<void> {
+/** Longest time that GitHub refuses what commits are to show, in milliseconds. */
+const REFUSAL_LIMIT_MS = 30_000;
+
+/** Until it has been noticed: on a busy machine that takes a while. */
+async function refuseStatuses(stage: Stage, _tree: WorkTree, over: AbortSignal): Promise<void> {
+  const { github, trees } = stage;
   github.fault = { status: 502 };
   await trees.find(({ scm }) => scm === "github")?.push("good");
-  await sleep(2_000);
+  await sleep(REFUSAL_LIMIT_MS, undefined, { signal: over }).catch(() => {});
   github.fault = undefined;
 }
 

@@ -52,7 +52,7 @@ async function liveWithout(
     provoke(stage, createRandom(1), write, over.signal),
     victim.ready.then((ready) => (ready ? github.push("good") : undefined)),
   ]);
-  await until(isHit, 60_000).catch(() => t.fail(`${write} was never reached`));
+  await until(isHit, 300_000).catch(() => t.fail(`${write} was never reached`));
   over.abort();
   await Promise.race([pushing, victim.gone, sleep(60_000)]);
 
