@@ -67,24 +67,79 @@ export function formatFirewall(parts: FirewallParts): Firewall {
   };
 }
 
+export type BuildFirewallParts = {
+  readonly platform: string;
+  /** Docker's default one, where `RUN` is. */
+  readonly bridge: string;
+  /** Those in the `resolv.conf` of a `RUN`; some may be this machine. */
+  readonly resolvers: readonly string[];
+  readonly egressAllow: readonly string[];
+};
+
+/** What a `RUN` may reach: the internet. */
+export function formatBuildFirewall(parts: BuildFirewallParts): Firewall {
+  const { platform, bridge, resolvers, egressAllow } = parts;
+  const from = ["-i", bridge];
+  const settings = { egress: "internet", egressAllow, dns: [] } as const;
+  return {
+    chains: [
+      {
+        ...{ chain: `${buildChains(platform)}IN`, direction: "in", from },
+        rules: [
+          [...ESTABLISHED, "-j", "ACCEPT"],
+          ...resolvers.flatMap((address) => formatDns(address, "ACCEPT")),
+          ["-j", "DROP"],
+        ],
+      },
+      {
+        ...{ chain: `${buildChains(platform)}FW`, direction: "through", from },
+        rules: formatForward({ bridge, resolvers, settings }),
+      },
+    ],
+  };
+}
+
+/** No IPv6 at all: root in a `RUN` may write its packets itself, whatever addresses the bridge has. */
+export function formatBuildFirewall6({ platform, bridge }: BuildFirewallParts): Firewall {
+  const from = ["-i", bridge];
+  const rules = [["-j", "DROP"]];
+  return {
+    chains: [
+      { chain: `${buildChains(platform)}IN`, direction: "in", from, rules },
+      { chain: `${buildChains(platform)}FW`, direction: "through", from, rules },
+    ],
+  };
+}
+
+/** What the names of these chains begin with. */
+export function buildChains(platform: string): string {
+  return `OFC-${platform}-RUN-`;
+}
+
 /** `RETURN` goes on to Docker's own rules, which let out what is let out. */
-function formatForward({ bridge, resolvers, settings }: FirewallParts): Rule[] {
+function formatForward({
+  bridge,
+  resolvers,
+  settings,
+}: Pick<FirewallParts, "bridge" | "resolvers" | "settings">): Rule[] {
   const { egress, egressAllow, dns } = settings;
   const isOpen = egress !== "none";
   const asked = isOpen ? (dns.length > 0 ? dns : resolvers) : [];
   return [
     [...ESTABLISHED, "-j", "RETURN"],
     ["-o", bridge, "-j", "DROP"],
-    ...asked.flatMap((address) =>
-      ["udp", "tcp"].map((protocol) => [
-        ...["-d", address, "-p", protocol, "--dport", "53", "-j", "RETURN"],
-      ]),
-    ),
+    ...asked.flatMap((address) => formatDns(address, "RETURN")),
     ["-d", METADATA, "-j", "DROP"],
     ...egressAllow.map((target) => [...formatTarget(target), "-j", "RETURN"]),
     ...(egress === "internet" ? PRIVATE.map((range) => ["-d", range, "-j", "DROP"]) : []),
     ...(isOpen ? [] : [["-j", "DROP"]]),
   ];
+}
+
+function formatDns(address: string, verdict: "ACCEPT" | "RETURN"): Rule[] {
+  return ["udp", "tcp"].map((protocol) => [
+    ...["-d", address, "-p", protocol, "--dport", "53", "-j", verdict],
+  ]);
 }
 
 /** `10.1.2.3`, `10.1.0.0/16` or `10.1.2.3:5432` (TCP). */

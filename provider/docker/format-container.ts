@@ -59,6 +59,8 @@ export function formatContainer(parts: ContainerParts): ContainerCreateOptions {
       [containerLabels.fence]: String(release.fence),
     },
     StopSignal: "SIGTERM",
+    // The engine probes. Docker would start a program in each container every few seconds, to tell nobody.
+    Healthcheck: { Test: ["NONE"] },
     NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: address } } } },
     HostConfig: {
       NetworkMode: network,

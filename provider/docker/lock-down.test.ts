@@ -68,6 +68,19 @@ if (dockerMissing === undefined) {
     t.deepEqual(users, [1_000, 65_534, 65_534]);
   });
 
+  test("a HEALTHCHECK of an image is never run: it would cost a process every few seconds", async (t) => {
+    const { engine } = await setUp(t);
+    const { api } = docker();
+    const checked = await buildTestFunction(api, BASE_IMAGE, ["HEALTHCHECK CMD node --version"]);
+
+    await engine.deploy({ service: "fn", image: checked });
+
+    const [, digest = ""] = checked.split("@");
+    const [started] = await api.listContainers({ filters: { ancestor: [digest] } });
+    const { State } = await api.getContainer(started?.Id ?? "").inspect();
+    t.is(State.Health, undefined);
+  });
+
   test("a function reaches no other function, not this machine, and no metadata address", async (t) => {
     const { engine, subnet } = await setUp(t);
     const server = createTcpServer();

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { isIPv4 } from "node:net";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { createTurns } from "../turns.ts";
@@ -9,6 +7,7 @@ import { filterBridge } from "./filter-bridge.ts";
 import { formatFirewall } from "./firewall-rules.ts";
 import { FUNCTION_PORT } from "./format-container.ts";
 import type { FunctionNetwork } from "./function-network.ts";
+import { readResolvers } from "./read-resolvers.ts";
 import { chooseIptables } from "./run-iptables.ts";
 import type { Settings } from "./settings.ts";
 import { type Door, startDoor } from "./start-door.ts";
@@ -98,12 +97,4 @@ async function tryDoor(tools: ProtectionTools): Promise<Door | undefined> {
     log.error("gateway-door-closed", { ...address, error: describe(error), remedy });
     return undefined;
   }
-}
-
-/** Resolvers that functions ask through Docker's; those on loopback are asked by dockerd itself. */
-async function readResolvers(): Promise<string[]> {
-  const text = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
-  return [...text.matchAll(/^nameserver\s+(\S+)/gm)]
-    .map(([, address = ""]) => address)
-    .filter((address) => isIPv4(address) && !address.startsWith("127."));
 }
