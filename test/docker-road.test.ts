@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from "ava";
+import { dockerEnv } from "./helpers/docker-platform.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import { answering, makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
 import { dockerMissing, startDocker, type TestDocker } from "./helpers/start-docker.ts";
@@ -19,22 +20,6 @@ test.before(async () => {
 test.after.always(async () => {
   for (const stop of stops.toReversed()) await stop();
 });
-
-dockerTest(
-  "a push becomes an image and a container, and a source-only change replaces it",
-  async (t) => {
-    const { platform, push, ask } = await setUp(t);
-
-    const first = await push("one");
-    const before = await ask(platform);
-    const second = await push("two");
-
-    t.regex(first, /cart +fetched .* · built .* · healthy /, first);
-    t.deepEqual([before, await ask(platform)], ["one", "two"]);
-    t.regex(second, /live in /, second);
-    t.regex(await push("two", { "README.md": "words" }), /unchanged/);
-  },
-);
 
 dockerTest(
   "a repository's own Dockerfile is built, and one that fails tells its step",
@@ -78,12 +63,8 @@ dockerTest(
 
 /** A platform of its own on the file's dockerd, and what an owner does with it. */
 async function setUp(t: ExecutionContext, lang = "node24") {
-  const env = {
-    DOCKER_HOST: `unix://${docker?.socketPath}`,
-    // The private dockerd leaves this machine's rules alone, and so does its platform.
-    function_firewall: "none",
-    enable_dockerfile_lang: "true",
-  };
+  if (docker === undefined) throw new Error("The file's dockerd did not start.");
+  const env = { ...dockerEnv(docker), enable_dockerfile_lang: "true" };
   const platform = await startPlatform({ engine: "docker", env });
   const { dataFolder } = platform;
   let last = platform;

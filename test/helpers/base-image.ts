@@ -7,6 +7,9 @@ import { type Pack, pack } from "tar-stream";
 
 const run = promisify(execFile);
 
+/** Text by path, without a leading slash. */
+export type BaseFiles = Readonly<Record<string, string>>;
+
 /** Of coreutils and its neighbours: what small Dockerfiles use. */
 const TOOLS = [
   "sh cat ls cp mv rm ln mkdir touch chmod chown stat wc head tail cut sort seq date sleep id env",
@@ -16,7 +19,7 @@ const TOOLS = [
   .split(" ");
 
 /** As Alpine's images have them; only the flags that templates use. */
-const FILES: Readonly<Record<string, string>> = {
+const FILES: BaseFiles = {
   "bin/addgroup": '#!/bin/sh\nfor name; do :; done; echo "$name:x:1000:" >> /etc/group\n',
   "bin/adduser":
     '#!/bin/sh\nfor name; do :; done; echo "$name:x:1000:1000::/:/bin/sh" >> /etc/passwd\n',
@@ -28,20 +31,20 @@ const FILES: Readonly<Record<string, string>> = {
  * The root of a small image, made of programs of this machine and the libraries they load, so that tests need
  * no registry. `node` is the Node that runs the tests; `npm` comes with its packages.
  */
-export function packBaseImage(programs: readonly string[] = []): Readable {
+export function packBaseImage(programs: readonly string[] = [], files: BaseFiles = {}): Readable {
   const tar = pack();
-  fill(tar, [...TOOLS, ...programs]).then(
+  fill(tar, [...TOOLS, ...programs], { ...FILES, ...files }).then(
     () => tar.finalize(),
     (error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))),
   );
   return Readable.from(tar, { objectMode: false });
 }
 
-async function fill(tar: Pack, programs: readonly string[]): Promise<void> {
+async function fill(tar: Pack, programs: readonly string[], files: BaseFiles): Promise<void> {
   for (const name of ["tmp", "proc", "dev", "sys", "root", "etc", "usr", "bin"])
     tar.entry({ name, type: "directory", mode: name === "tmp" ? 0o1777 : 0o755 });
   tar.entry({ name: "usr/bin", type: "symlink", linkname: "../bin" });
-  for (const [name, text] of Object.entries(FILES)) tar.entry({ name, mode: 0o755 }, text);
+  for (const [name, text] of Object.entries(files)) tar.entry({ name, mode: 0o755 }, text);
   const libraries = new Set<string>();
   for (const program of new Set(programs)) {
     const path = program === "node" ? process.execPath : await find(program);

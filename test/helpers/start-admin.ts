@@ -86,6 +86,7 @@ export async function startAdmin(
     },
     policy: createOwnerPolicy(place.ledger, false),
     settings: [{ name: "build_lease", value: "30s", source: "default", fallback: "30s" }],
+    keepReleases: 5,
     publicUrl: "http://127.0.0.1:8080/",
     log,
   });

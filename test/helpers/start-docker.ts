@@ -4,7 +4,7 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Docker from "dockerode";
-import { packBaseImage } from "./base-image.ts";
+import { type BaseFiles, packBaseImage } from "./base-image.ts";
 import type { KeeperCall, KeeperOptions } from "./docker-keeper.ts";
 import { until } from "./until.ts";
 
@@ -13,8 +13,8 @@ export type TestDocker = {
   readonly api: Docker;
   /** Address of the bridge, where containers reach this machine. */
   readonly gateway: string;
-  /** Import an image with a shell, the usual small tools and these programs of this machine. */
-  importBase(name: string, programs?: readonly string[]): Promise<void>;
+  /** Import an image with a shell, the usual small tools, these programs of this machine and these files. */
+  importBase(name: string, programs?: readonly string[], files?: BaseFiles): Promise<void>;
   /** SIGKILL dockerd; what runs in containers goes on. */
   kill(): Promise<void>;
   /** Start it again over the same data; resolves when it answers. */
@@ -71,7 +71,7 @@ export async function startDocker(
     api,
     gateway: `${await readFile(join(folder, "subnet"), "utf8")}0.1`,
     readLog,
-    importBase: (name, programs) => importBase(api, name, programs),
+    importBase: (...what) => importBase(api, ...what),
     kill: () => keeper.call("kill"),
     start,
   };
@@ -120,9 +120,14 @@ function answers(api: Docker): Promise<boolean> {
   );
 }
 
-async function importBase(api: Docker, name: string, programs?: readonly string[]): Promise<void> {
+async function importBase(
+  api: Docker,
+  name: string,
+  programs?: readonly string[],
+  files?: BaseFiles,
+): Promise<void> {
   const [repo, tag] = name.split(":");
-  const answer = await api.importImage(packBaseImage(programs), {
+  const answer = await api.importImage(packBaseImage(programs, files), {
     repo,
     tag,
   });
