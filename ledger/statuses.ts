@@ -64,16 +64,19 @@ export function settlePending(
 }
 
 /** Newest version of each context that was not sent and is due, oldest first. */
-export function listUnsent(db: Database, now: UnixMs, commit?: Commit): UnsentStatus[] {
-  const place = commit === undefined ? "" : "AND repository_id = $repositoryId AND sha = $sha";
-  // Only what is named: callers pass whole builds.
-  const named = commit && { repositoryId: commit.repositoryId, sha: commit.sha };
+export function listUnsent(
+  db: Database,
+  now: UnixMs,
+  { repositoryId, sha }: Partial<Commit> = {},
+): UnsentStatus[] {
+  const place = { repositoryId: repositoryId ?? null, sha: sha ?? null };
   return db
     .all(
       `SELECT * FROM statuses WHERE sent_version < version
-         AND (retry_at <= $now OR (retry_at > $late AND retry_at < $never)) ${place}
+         AND (retry_at <= $now OR (retry_at > $late AND retry_at < $never))
+         AND repository_id = coalesce($repositoryId, repository_id) AND sha = coalesce($sha, sha)
        ORDER BY version`,
-      { now, late: now + LONGEST_WAIT_MS, never: NEVER, ...named },
+      { now, late: now + LONGEST_WAIT_MS, never: NEVER, ...place },
     )
     .map(parseStatus);
 }

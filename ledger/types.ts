@@ -345,7 +345,7 @@ export type Ledger = {
   /** Newest version of each context that was not sent and is due, oldest first. */
   listUnsent(
     now: UnixMs,
-    filter?: { readonly repositoryId: RepositoryId; readonly sha: string },
+    filter?: { readonly repositoryId?: RepositoryId; readonly sha?: string },
   ): UnsentStatus[];
   /** All contexts of a commit, sent or not. */
   listStatuses(
@@ -388,6 +388,11 @@ export type Ledger = {
   ): { readonly sequence: number; readonly event: BuildEvent }[];
   /** Called after each committed change about the build (events, states); returns the unsubscriber. */
   watch(buildId: string, changed: () => void): () => void;
+  /**
+   * Called after each committed change of what a function serves or can go back to, its removal included;
+   * returns the unsubscriber.
+   */
+  watchReleases(changed: (service: string) => void): () => void;
 
   recordAudit(entry: {
     readonly source: string;

@@ -4,6 +4,7 @@ import { basename, delimiter, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Env } from "#sdk/env.ts";
 import { HttpError } from "#sdk/errors.ts";
+import { yieldCpu } from "#sdk/yield-cpu.ts";
 
 export type Program = {
   readonly file: string;
@@ -37,6 +38,7 @@ export async function runProgram(
     detached: true,
     ...(program.user === undefined ? {} : { uid: program.user, gid: program.user }),
   });
+  yieldCpu(child.pid);
   const kill = () => killGroup(child);
   signal.addEventListener("abort", kill, { once: true });
   try {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Duplex, type Readable, type Writable } from "node:stream";
 import { errorCode, HttpError } from "#sdk/errors.ts";
+import { yieldCpu } from "#sdk/yield-cpu.ts";
 import type { Git } from "./git.ts";
 
 /** One request for `git http-backend`. */
@@ -38,6 +39,7 @@ export async function callBackend(git: Git, call: BackendCall): Promise<Response
     // A group of its own, so that a stuck transfer ends with everything it started.
     detached: true,
   });
+  yieldCpu(child.pid);
   const { stdin, stdout, stderr } = child;
   const channel = child.stdio[3];
   if (stdin === null || stdout === null || stderr === null) throw new Error("git has no pipes.");

@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Env } from "#sdk/env.ts";
 import { errorCode } from "#sdk/errors.ts";
+import { yieldCpu } from "#sdk/yield-cpu.ts";
 
 export type Credential = { readonly username: string; readonly password: string };
 
@@ -61,6 +62,7 @@ export function startGit({ folder, args, environment, signal, credential }: GitC
     // A group of its own, so that a kill reaches git's helpers too.
     detached: true,
   });
+  yieldCpu(child.pid);
   if (credential !== undefined) handOver(credential, child.stdio[3]);
   return { stdin: child.stdin, stdout: child.stdout, ...watch(child, signal) };
 }

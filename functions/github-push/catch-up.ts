@@ -51,9 +51,9 @@ export function createCatchUp(tools: CatchUpTools): (log: Log) => Promise<number
 
     const reason = `noticed without a delivery: ${branch} is at ${head.slice(0, 7)}`;
     const commit = acceptCommit(owner, repository, branch, head, tools.urls);
-    const { build, superseded } = ledger.acceptManually({ ...commit, reason });
+    const { build } = ledger.acceptManually({ ...commit, reason });
     log.info("push-noticed", { repository: repository.fullName, sha: head, build: build?.id });
-    if (build !== undefined) await queueBuild(build, superseded, log);
+    if (build !== undefined) await queueBuild(build, log);
     return build !== undefined;
   }
 

@@ -62,24 +62,6 @@ test("pushes come in any order: the one that was accepted last is the newest", a
   );
 });
 
-test("the statuses of builds that a push supersedes are sent as well", async (t) => {
-  const { deliver, ledger, jobsFor } = setUpIntake(t);
-  await deliver(pushDelivery({ after: commitSha(1) }));
-  await until(() => jobsFor("github-status").length === 1);
-
-  await deliver(pushDelivery({ after: commitSha(2) }));
-
-  await until(() => jobsFor("github-status").length === 3);
-  const [newer, older] = ledger.listBuilds({ limit: 2 });
-  t.deepEqual(
-    jobsFor("github-status")
-      .slice(1)
-      .map(({ body }) => (body as { buildId: string }).buildId)
-      .sort(),
-    [older?.id, newer?.id].sort(),
-  );
-});
-
 test("the same delivery again after its build failed tries again on purpose", async (t) => {
   const { deliver, ledger } = setUpIntake(t);
   await deliver(pushDelivery({ id: "retry" }));

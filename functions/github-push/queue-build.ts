@@ -1,4 +1,4 @@
-import type { Accepted, Build } from "#ledger/types.ts";
+import type { Build } from "#ledger/types.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";
@@ -6,13 +6,10 @@ import type { Job } from "#sdk/messages.ts";
 
 /** Start the work on accepted builds; what cannot be queued is logged, and the sweeper repeats it. */
 export function createQueueBuild(gateway: Pick<GatewayClient, "queue">, timeoutMs: number) {
-  return async function queueBuild(build: Build, superseded: Accepted["superseded"], log: Log) {
-    // The build first: what the commits show is never on its way.
-    await queueJob("git-tar", { v: 1, buildId: build.id, step: "run" }, build.ownerId, log);
-    const told = [build.id, ...superseded].map((buildId) =>
-      queueJob("github-status", { v: 1, buildId, step: "status" }, build.ownerId, log),
-    );
-    await Promise.all(told);
+  return async function queueBuild({ id, ownerId }: Build, log: Log): Promise<void> {
+    // The build first: what the commits show is never on its way. One job tells those it superseded, too.
+    await queueJob("git-tar", { v: 1, buildId: id, step: "run" }, ownerId, log);
+    await queueJob("github-status", { v: 1, buildId: id, step: "status" }, ownerId, log);
   };
 
   async function queueJob(

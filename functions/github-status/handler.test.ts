@@ -99,6 +99,20 @@ test("a build's statuses are sent once, with all they say", async (t) => {
   t.is(github.lastHeaders.get("x-github-api-version"), "2022-11-28");
 });
 
+test("one job tells of a push and of the builds it superseded, and of no other repository", async (t) => {
+  const { github, ledger, post, build } = await setUp(t);
+  const newer = buildOf(ledger.acceptPush(push({ owner, repository, sha: shaOf(2) })));
+  const elsewhere = { ...repository, id: "github:11", name: "other", fullName: "Alice/other" };
+  ledger.acceptPush(push({ owner, repository: elsewhere, sha: shaOf(3) }));
+
+  const answer = await post({ v: 1, buildId: newer.id, step: "status" });
+
+  t.like(await answer.json(), { sent: 2 });
+  const shown = (sha: string) => ledger.listStatuses(repository.id, sha).map(({ sent }) => sent);
+  t.deepEqual([shown(build.sha), shown(newer.sha)], [[true], [true]]);
+  t.deepEqual(github.statuses.map(({ state }) => state).toSorted(), ["error", "pending"]);
+});
+
 test("one installation token serves many statuses", async (t) => {
   const { github, report, want } = await setUp(t);
   for (const context of ["a", "b", "c", "d"]) want({ context });

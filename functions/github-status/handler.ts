@@ -31,7 +31,7 @@ export type GithubStatus = {
 
 const job = z.object({ v: z.number(), buildId: z.string().min(1).max(100), step: z.string() });
 
-/** Tell the sources how builds go: for one build when asked to, and whatever else is due. */
+/** Tell the sources how builds go: for a build and those it superseded when asked to, and whatever else is due. */
 export function createGithubStatus(tools: Tools): GithubStatus {
   const { config, ledger, apps, gateway, now = Date.now } = tools;
   const { useChecks, concurrency } = config;
@@ -60,7 +60,8 @@ export function createGithubStatus(tools: Tools): GithubStatus {
     const build = ledger.findBuild(buildId);
     if (build === undefined)
       throw new HttpError(404, "unknown-build", `The ledger has no build ${buildId}.`);
-    return sender.sendDue(log.with({ build: buildId }), build);
+    const { repositoryId } = build;
+    return sender.sendDue(log.with({ build: buildId }), { repositoryId });
   }
 
   /** A log that cannot be read is no reason to keep a commit waiting for its conclusion. */

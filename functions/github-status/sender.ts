@@ -23,11 +23,8 @@ export type SenderTools = {
 export type Sent = { readonly sent: number; readonly retried: number; readonly givenUp: number };
 
 export type Sender = {
-  /** Send what is due, of one commit or of all; newest versions only. */
-  sendDue(
-    log: Log,
-    commit?: { readonly repositoryId: string; readonly sha: string },
-  ): Promise<Sent>;
+  /** Send what is due, of one commit, one repository or all; newest versions only. */
+  sendDue(log: Log, of?: { readonly repositoryId: string; readonly sha?: string }): Promise<Sent>;
   /** Send one status whether or not it was sent before. */
   send(status: UnsentStatus, log: Log): Promise<keyof Sent>;
 };
@@ -41,8 +38,8 @@ export function createSender(tools: SenderTools): Sender {
   const busy = new Map<string, Promise<unknown>>();
 
   return {
-    async sendDue(log, commit) {
-      const due = ledger.listUnsent(now(), commit);
+    async sendDue(log, of) {
+      const due = ledger.listUnsent(now(), of);
       const outcomes: (keyof Sent | undefined)[] = [];
       const next = due.values();
       const work = async () => {
