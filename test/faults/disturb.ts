@@ -32,7 +32,7 @@ export async function provoke(
 }
 
 /** A build that is there to be cancelled comes within this time, in milliseconds. */
-const CANCEL_LIMIT_MS = 5_000;
+const CANCEL_LIMIT_MS = 30_000;
 
 type Provoking = (stage: Stage, tree: WorkTree, over: AbortSignal) => Promise<unknown>;
 
@@ -51,21 +51,25 @@ const SPECIAL: Readonly<Record<string, Provoking>> = {
   markUnsent: refuseStatuses,
 };
 
-/** One that is deploying already is not cancelled; then the next. */
-async function cancelBuild(stage: Stage, _tree: WorkTree, over: AbortSignal): Promise<void> {
+/** One that is deploying already is not cancelled; then the next, which is pushed if it has to be. */
+async function cancelBuild(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
   const limit = AbortSignal.any([over, AbortSignal.timeout(CANCEL_LIMIT_MS)]);
-  const countCancelled = () =>
-    readLedger(stage.dataFolder).builds.filter(({ state }) => state === "cancelled").length;
+  const listBuilds = () => readLedger(stage.dataFolder).builds;
+  const countCancelled = () => listBuilds().filter(({ state }) => state === "cancelled").length;
   const before = countCancelled();
+  let pushing: Promise<unknown> | undefined;
   while (!limit.aborted && !stage.victim.isGone() && countCancelled() === before) {
-    const { builds } = readLedger(stage.dataFolder);
-    const open = builds.find(({ state }) =>
-      ["accepted", "planned", "building", "built"].includes(state),
-    );
+    const open = listBuilds().find(({ state }) => CANCELLABLE.includes(state));
     if (open !== undefined) await ask(stage, `/builds/${open.id}/cancel`, {});
+    pushing ??= tree.push("good").finally(() => {
+      pushing = undefined;
+    });
     await sleep(5);
   }
+  await pushing;
 }
+
+const CANCELLABLE: readonly string[] = ["accepted", "planned", "building", "built"];
 
 /** Longest time that GitHub refuses what commits are to show, in milliseconds. */
 const REFUSAL_LIMIT_MS = 30_000;
