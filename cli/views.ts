@@ -24,6 +24,8 @@ export const VERSIONS = z.array(
     fence: z.number(),
     rolledBack: z.boolean(),
     declaredAt: z.number(),
+    /** Where it answers whatever else serves; absent when a newer release of the commit has the address. */
+    url: z.string().optional(),
   }),
 );
 

@@ -16,6 +16,8 @@ export type FunctionEntry = {
   /** Those that take new requests. */
   replicas: readonly Replica[];
   wanted: number;
+  /** Set for what sleeps while nobody calls it, after so many milliseconds. */
+  idleMs: number | undefined;
   readonly counters: Counters;
   /** Called, and forgotten, at the next change. */
   readonly waiters: Set<() => void>;
@@ -58,6 +60,7 @@ export class EndpointTable {
     entry.replicas = this.#reuse(before, known.endpoints);
     entry.wanted = known.replicas;
     entry.owner = known.owner;
+    entry.idleMs = known.idleMs;
     for (const replica of before) {
       if (!entry.replicas.includes(replica)) this.#retire(replica);
     }
@@ -72,6 +75,7 @@ export class EndpointTable {
     for (const replica of entry.replicas) this.#retire(replica);
     entry.replicas = [];
     entry.wanted = 0;
+    entry.idleMs = undefined;
     wake(entry);
   }
 
@@ -86,6 +90,7 @@ export class EndpointTable {
       owner: undefined,
       replicas: [],
       wanted: 0,
+      idleMs: undefined,
       counters: new Counters(),
       waiters: new Set(),
     };

@@ -13,6 +13,7 @@ import type { VerifyInternal } from "./internal-call.ts";
 import { invoke } from "./invoke.ts";
 import type { Room, Rooms } from "./rooms.ts";
 import { listFunctions, tellInfo } from "./system.ts";
+import type { Waker } from "./waker.ts";
 
 /** GitHub's largest delivery, and a little for its frame. */
 const WEBHOOK_LIMIT_BYTES = 25 * 1_024 ** 2 + 64 * 1_024;
@@ -21,6 +22,7 @@ export type FollowTools = {
   readonly config: Config;
   readonly rooms: Rooms;
   readonly table: EndpointTable;
+  readonly waker: Waker;
   readonly basicAuth: BasicAuth;
   readonly verifyInternal: VerifyInternal;
   /** Whether the endpoint table is whole and fresh. */

@@ -15,6 +15,7 @@ import { createFollowRoute } from "./follow-route.ts";
 import { createVerifyInternal } from "./internal-call.ts";
 import { readTarget } from "./read-target.ts";
 import { closeRooms, openRooms } from "./rooms.ts";
+import { createWaker } from "./waker.ts";
 import { watchEndpoints } from "./watch-endpoints.ts";
 
 // An import would read every export of node:http, and so load the WebSocket client behind one of them: 6 MB.
@@ -54,10 +55,12 @@ export function createGateway(tools: GatewayTools): Gateway {
     silenceMs: config.endpointsSilenceMs,
     log,
   });
+  const waker = createWaker(rooms.provider, basicAuth.header, log);
   const follow = createFollowRoute({
     config,
     rooms,
     table,
+    waker,
     basicAuth,
     verifyInternal: createVerifyInternal(tools.payloadKeys),
     isReady: watch.isFresh,
@@ -87,6 +90,7 @@ export function createGateway(tools: GatewayTools): Gateway {
     table,
     listen: () => start(server, { port: config.port, hostname: config.host }),
     async close(drainMs) {
+      waker.close();
       await watch.close();
       await drain(server, tunnels, drainMs);
       await closeRooms(rooms);

@@ -10,12 +10,14 @@ import { NOT_FOR_FUNCTIONS, toClientHeaders, toUpstreamHeaders } from "./headers
 import { pickReplica, type Replica } from "./replica.ts";
 import { openBody, type RequestBody } from "./request-body.ts";
 import { tunnel } from "./tunnel.ts";
+import type { Waker } from "./waker.ts";
 
 /** How soon replicas that refused a connection are asked again, when the table did not change. */
 const RECHECK_MS = 100;
 
 export type InvokeTools = {
   readonly table: EndpointTable;
+  readonly waker: Waker;
   readonly log: Log;
   readonly config: {
     readonly readTimeoutMs: number;
@@ -88,6 +90,7 @@ class Invocation implements ExchangeOwner {
 
   start(): void {
     this.#entry.counters.begin();
+    if (this.#entry.idleMs !== undefined) this.#tools.waker.use(this.#entry);
     this.#call.response.on("close", this.#closed);
     openBody(
       this.#call,
@@ -167,15 +170,17 @@ class Invocation implements ExchangeOwner {
     this.#attempt();
   }
 
-  /** Wait for the endpoint set to change while replicas are wanted. */
+  /** Wait for the endpoint set to change while replicas are wanted, or can be. */
   #hold(): void {
     const { holdTimeoutMs, holdLimit } = this.#tools.config;
     const leftMs = holdTimeoutMs - (performance.now() - this.#startedAt);
-    const { waiters, wanted } = this.#entry;
-    if (wanted === 0 || leftMs <= 0 || waiters.size >= holdLimit) {
-      this.#answer(503, `No endpoints available for: ${this.#wanted.service}.\n`);
+    const { waiters, wanted, idleMs } = this.#entry;
+    const isAsleep = wanted === 0 && idleMs !== undefined;
+    if ((wanted === 0 && !isAsleep) || leftMs <= 0 || waiters.size >= holdLimit) {
+      this.#giveUp();
       return;
     }
+    if (isAsleep) this.#tools.waker.wake(this.#entry).catch(() => this.#giveUp());
     const wake = (): void => {
       this.#stopWaiting();
       this.#again();
@@ -189,6 +194,10 @@ class Invocation implements ExchangeOwner {
       waiters.delete(wake);
     };
     waiters.add(wake);
+  }
+
+  #giveUp(): void {
+    this.#answer(503, `No endpoints available for: ${this.#wanted.service}.\n`);
   }
 
   #again(): void {

@@ -19,14 +19,19 @@ export function parseEndpointLine(text: string): EndpointLine {
 }
 
 function parseEndpoints(value: unknown): KnownEndpoints {
-  const { name, namespace, endpoints, replicas, owner } = isObject(value) ? value : {};
+  const { name, namespace, endpoints, replicas, owner, idleMs } = isObject(value) ? value : {};
   if (!isName(name)) throw refuse("name is not a text", value);
   if (!isName(namespace)) throw refuse("namespace is not a text", value);
   if (!isTexts(endpoints)) throw refuse("endpoints is not a list of texts", value);
   if (!isCount(replicas)) throw refuse("replicas is not a whole number from 0 up", value);
   if (owner !== undefined && typeof owner !== "string") throw refuse("owner is not a text", value);
+  if (idleMs !== undefined && !isCount(idleMs)) throw refuse("idleMs is not a whole number", value);
   const known = { name, namespace, endpoints, replicas };
-  return owner === undefined ? known : { ...known, owner };
+  return {
+    ...known,
+    ...(owner === undefined ? {} : { owner }),
+    ...(idleMs === undefined ? {} : { idleMs }),
+  };
 }
 
 function isName(value: unknown): value is string {

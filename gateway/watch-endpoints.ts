@@ -108,7 +108,7 @@ export function watchEndpoints(tools: WatchTools): EndpointWatch {
   /** Removal and scale to zero look alike in a change; the provider knows which it was. */
   function applyChange(change: KnownEndpoints): void {
     const entry = table.change(change);
-    if (change.replicas > 0 || change.endpoints.length > 0) return;
+    if (change.replicas > 0 || change.endpoints.length > 0 || change.idleMs !== undefined) return;
     exists(change)
       .then((isThere) => {
         if (!isThere && entry.wanted === 0 && entry.replicas.length === 0) table.remove(entry);

@@ -29,7 +29,16 @@ export function listArtifacts(db: Database): Artifact[] {
 }
 
 export function forgetArtifact(db: Database, ownerId: OwnerId, key: string): void {
-  db.run("DELETE FROM artifacts WHERE owner_id = $ownerId AND key = $key", { ownerId, key });
+  db.transaction(() => {
+    const digest = findArtifact(db, ownerId, key)?.digest;
+    if (digest === undefined) return;
+    db.run("DELETE FROM artifacts WHERE owner_id = $ownerId AND key = $key", { ownerId, key });
+    for (const row of db.all(
+      "SELECT DISTINCT service FROM releases WHERE owner_id = $ownerId AND digest = $digest",
+      { ownerId, digest },
+    ))
+      db.releasesChanged(text(row, "service"));
+  });
 }
 
 function parseArtifact(row: Row): Artifact {

@@ -30,6 +30,8 @@ export type Database = {
   quickTransaction<T>(act: () => T): T;
   /** Tell the build's watchers once the transaction is committed. */
   changed(buildId: string): void;
+  /** The same for who watches releases. */
+  releasesChanged(service: string): void;
 };
 
 /** Open or make the file, readable by its owner only; WAL, every commit synced. */
@@ -57,9 +59,14 @@ export function createDatabase(
   onCommit: OnCommit = () => {},
 ): Database {
   const statements = new Map<string, StatementSync>();
-  const changes = new Set<string>();
+  const builds = new Set<string>();
+  const services = new Set<string>();
 
-  return { now, get, all, run, transaction, quickTransaction, changed };
+  return {
+    ...{ now, get, all, run, transaction, quickTransaction },
+    changed: (buildId) => void builds.add(buildId),
+    releasesChanged: (service) => void services.add(service),
+  };
 
   function get(sql: string, values: Values = {}): Row | undefined {
     return prepare(sql).get(bind(values));
@@ -89,14 +96,15 @@ export function createDatabase(
     try {
       const result = act();
       around(() => file.exec("COMMIT"));
-      watchers.notify(changes);
+      watchers.notify({ builds, services });
       return result;
     } catch (error) {
       // SQLite has rolled back by itself after some failures, a full disk for instance.
       if (file.isTransaction) file.exec("ROLLBACK");
       throw error;
     } finally {
-      changes.clear();
+      builds.clear();
+      services.clear();
     }
   }
 
@@ -115,10 +123,6 @@ export function createDatabase(
     } finally {
       file.exec("PRAGMA synchronous = FULL");
     }
-  }
-
-  function changed(buildId: string): void {
-    changes.add(buildId);
   }
 }
 

@@ -106,7 +106,8 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
 
     addEvent: (buildId, event) => events.addEvent(db, buildId, event),
     listEvents: (buildId, after) => events.listEvents(db, buildId, after),
-    watch: (buildId, changed) => watchers.watch(buildId, changed),
+    watch: watchers.watch,
+    watchReleases: watchers.watchReleases,
 
     recordAudit: (entry) => recordAudit(db, entry),
     prune: (retention, batch) => prune(db, retention, batch),

@@ -86,6 +86,7 @@ export function markRelease(db: Database, id: string, service: string, state: Re
       state: overtaken ? "retired" : state,
     });
     db.changed(release.buildId);
+    db.releasesChanged(service);
   });
 }
 
@@ -129,6 +130,7 @@ export function removeFunction(db: Database, service: string): void {
       service,
     });
     freeName(db, { kind: "function", name: service });
+    db.releasesChanged(service);
   });
 }
 

@@ -24,6 +24,7 @@ export function recordSwitchBack(db: Database, back: SwitchBack): boolean {
     if (returned !== undefined) serveAgain(db, returned, to.fence);
     for (const correction of back.corrections) tellCorrection(db, correction);
     db.changed(failed.buildId);
+    db.releasesChanged(service);
     return true;
   });
 }

@@ -16,7 +16,9 @@ const scaleBody = z.object({
   namespace,
 });
 
-type Routes = Readonly<Record<"list" | "create" | "update" | "remove" | "show" | "scale", Route>>;
+type Routes = Readonly<
+  Record<"list" | "create" | "update" | "remove" | "show" | "scale" | "wake", Route>
+>;
 
 /** `/system/functions`, `/system/function/:name` and `/system/scale-function/:name`. */
 export function createFunctionRoutes(engine: Engine): Routes {
@@ -47,6 +49,10 @@ export function createFunctionRoutes(engine: Engine): Routes {
         throw invalid(`serviceName "${body.serviceName}" is not the function in the path.`);
       await engine.scale(scaled, body.replicas);
       return accepted();
+    },
+    async wake({ name }) {
+      await engine.wake(name);
+      return new Response(null, { status: 204 });
     },
   };
 

@@ -13,6 +13,21 @@ export type FunctionEndpoints = {
   readonly replicas: number;
   /** Slug of the owner whose host serves it, when the deployment is labelled with one. */
   readonly owner?: string;
+  /**
+   * Only of what sleeps while nobody calls it: after this many milliseconds without a `wake` it is stopped.
+   * While `replicas` is 0, whoever wants to call it wakes it first.
+   */
+  readonly idleMs?: number;
+};
+
+/** A version of a function that has a name, and so an address, of its own. */
+export type KeptVersion = ReleaseIdentity & {
+  /** `cart--1a2b3c4`. */
+  readonly name: string;
+  /** As the function was deployed; the function's name is in it. */
+  readonly deployment: FunctionDeployment;
+  /** RFC 3339; when it was released. */
+  readonly createdAt: string;
 };
 
 /** A release a deploy carries; read from labels `release` and `fence`, or made by the engine. */
@@ -99,8 +114,22 @@ export type Engine = {
   remove(name: string): Promise<void>;
   /** Resolves when the wanted number is recorded; endpoints follow. Zero is allowed. */
   scale(name: string, replicas: number): Promise<void>;
+  /** Without versions. */
   list(): Promise<FunctionReport[]>;
+  /** Of a function, or of a version by its own name. */
   status(name: string): Promise<FunctionReport | undefined>;
+  /**
+   * All versions of a function that can be called by names of their own. The one that serves is reached there
+   * too, the others sleep until they are woken. Nothing of this is durable: whoever opens the engine says it.
+   */
+  keepVersions(service: string, versions: readonly KeptVersion[]): void;
+  /**
+   * Start a version, or put its sleep off by `idleMs`; resolves when it serves. Rejects with `not-found`,
+   * with what `deploy` refuses an image or a secret with, or with `never-healthy`.
+   */
+  wake(name: string): Promise<void>;
+  /** Images of versions that run, or are still ending. */
+  versionImages(): readonly string[];
   inventory(): Promise<InventoryItem[]>;
   /** All endpoint sets now. */
   endpoints(): readonly FunctionEndpoints[];

@@ -54,6 +54,7 @@ export function createProvider(options: ProviderOptions): Handler {
     ["PUT", "/system/namespace/:name", namespaces.refuse],
     ["DELETE", "/system/namespace/:name", namespaces.refuse],
     ["GET", "/system/info", () => Response.json(info)],
+    ["POST", "/wake/:name", functions.wake],
     ["GET", "/endpoints", (call) => streamEndpoints(engine, call.request.signal, heartbeatMs)],
     ["GET", "/healthz", () => new Response(null, { status: 200 })],
   ];

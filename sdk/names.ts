@@ -64,6 +64,19 @@ export function refuseFunctionKey(key: string, ownerSlug: string): string | unde
   return undefined;
 }
 
+/** Where one version of a function is, for good: `<service>--<first 7 of its commit>`. */
+export function formatVersionName(service: string, sha: string): string {
+  return `${service}--${sha.slice(0, 7)}`;
+}
+
+/** The function and the 7 hex digits in a version's name, `undefined` when it is not one. */
+export function splitVersionName(
+  name: string,
+): { readonly service: string; readonly sha: string } | undefined {
+  const [, service, sha] = /^([^.]+)--([0-9a-f]{7})$/.exec(name) ?? [];
+  return service === undefined || sha === undefined ? undefined : { service, sha };
+}
+
 /** Split `name.namespace` at the last dot; without one the namespace is the users'. */
 export function splitServiceName(text: string): {
   readonly name: string;

@@ -12,13 +12,14 @@ export async function versions(context: CommandContext): Promise<void> {
 
   if (options.json) return terminal.json(found);
   terminal.table(
-    ["COMMIT", "STATE", "RELEASE", "SINCE", "BY"],
-    found.map(({ sha, state, fence, declaredAt, rolledBack }) => [
+    ["COMMIT", "STATE", "RELEASE", "SINCE", "BY", "ADDRESS"],
+    found.map(({ sha, state, fence, declaredAt, rolledBack, url }) => [
       sha,
       state,
       String(fence),
       formatAge(declaredAt),
       rolledBack ? "roll-back" : "push",
+      url ?? "",
     ]),
     `No version of "${name}" is known; ./ofc status lists functions by the names they are deployed under.`,
   );

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import type { Build, Ledger, Owner } from "#ledger/types.ts";
+import type { Build, Ledger, Owner, Release } from "#ledger/types.ts";
 import type { Engine } from "#provider/provider.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { HttpError } from "#sdk/errors.ts";
@@ -9,9 +9,11 @@ import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
+import { formatVersionName } from "#sdk/names.ts";
 import type { Forge } from "../../forge/forge.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { describeEnd } from "./describe-end.ts";
+import { listVersions } from "./keep-versions.ts";
 import type { OwnerPolicy } from "./owner-policy.ts";
 import { redeploy } from "./redeploy.ts";
 import { removeFunctions } from "./remove-functions.ts";
@@ -26,6 +28,8 @@ export type AdminTools = {
   readonly policy: OwnerPolicy;
   /** Lines of `ofc config`. */
   readonly settings: readonly unknown[];
+  /** Versions of a function that have addresses of their own. */
+  readonly keepReleases: number;
   readonly publicUrl: string;
   readonly log: Log;
 };
@@ -78,7 +82,7 @@ export function createAdmin(tools: AdminTools): Handler {
     const { name, sha } = ROLLBACK.parse(await c.req.json());
     return c.json(await rollBackFunction(tools, name, sha));
   });
-  app.get("/functions/:name/versions", (c) => c.json(listVersions(ledger, c.req.param("name"))));
+  app.get("/functions/:name/versions", (c) => c.json(viewVersions(tools, c.req.param("name"))));
   app.get("/logs/:name", async (c) =>
     streamLogs(
       tools.engine,
@@ -129,13 +133,17 @@ async function listFunctions(tools: AdminTools, slug: string | undefined) {
   });
 }
 
-function listVersions(ledger: Ledger, service: string) {
+function viewVersions({ ledger, keepReleases, publicUrl }: AdminTools, service: string) {
+  const kept = new Set(listVersions(ledger, service, keepReleases).map(({ fence }) => fence));
+  const urlOf = (release: Release) =>
+    `${publicUrl}function/${formatVersionName(service, shortSha(release))}`;
   return listServed(ledger, service).map((release) => ({
     sha: shortSha(release),
     state: release.state,
     fence: release.fence,
     rolledBack: release.insteadOf !== undefined,
     declaredAt: release.declaredAt,
+    ...(kept.has(release.fence) ? { url: urlOf(release) } : {}),
   }));
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readVersionSettings } from "#provider/engine/read-version-settings.ts";
 import { openProcessEngine } from "#provider/process/open-process-engine.ts";
 import type { Engine } from "#provider/provider.ts";
 import { createProvider } from "#provider/serve.ts";
@@ -41,7 +42,7 @@ async function openProcess({ data, settings, log }: Foundation) {
     runFolder: data.run,
     artifacts: join(data.path, "artifacts"),
     log,
-    settings: { drainMs: settings.drainMs },
+    settings: { drainMs: settings.drainMs, ...readVersionSettings(settings.env) },
   });
   return { engine, words: `for development and trusted code: ${engine.isolation}` };
 }
@@ -54,7 +55,7 @@ async function openDocker({ data, settings, url, log }: Foundation) {
     gatewayUrl: url,
     readRegistryAuth: () => readIfThere(join(data.secrets, "registry-secret")),
     log,
-    settings: readSettings(settings.env),
+    settings: { ...readSettings(settings.env), ...readVersionSettings(settings.env) },
   });
   return { engine, words: engine.isolation };
 }

@@ -12,6 +12,7 @@ import { readGarbageSettings } from "./collect-garbage.ts";
 import { followEngine } from "./follow-engine.ts";
 import { type Foundation, type PlatformOptions, type Stop, startFoundation } from "./foundation.ts";
 import { startIntake } from "./intake.ts";
+import { startKeepingVersions } from "./keep-versions.ts";
 import { serveRoom } from "./serve-room.ts";
 import { startGarbage } from "./start-garbage.ts";
 import { type Rooms, startRooms } from "./start-rooms.ts";
@@ -67,16 +68,17 @@ async function begin(
   const { urls } = readPushConfig(settings.env);
   const sendDue = () => status.sendDue(log);
   onStop(await followEngine({ ledger, engine: engine.engine, urls, sendDue, log }));
+  const { intervalMs, keepReleases } = readGarbageSettings(settings.env);
+  onStop(startKeepingVersions({ ledger, engine: engine.engine, keepReleases }));
   await queue.start();
   await forge.start();
   const sweeper = startSweeper({ ledger, gateway, status, log });
   onStop(() => sweeper.stop());
-  const { intervalMs } = readGarbageSettings(settings.env);
   onStop(startGarbage({ garbage, room, intervalMs, log }));
   onStop(startIntake({ ledger, apps, gateway, env: settings.env, status, log }));
 
   const listed = listSettings(settings.env);
-  const tools = { ledger, gateway, queue, forge, policy, publicUrl: url, log };
+  const tools = { ledger, gateway, queue, forge, policy, keepReleases, publicUrl: url, log };
   const admin = createAdmin({ ...tools, engine: engine.engine, settings: listed });
   onStop(await serveRoom(sockets.admin, admin, log));
   const socket = sockets.admin.slice("unix:".length);

@@ -10,19 +10,22 @@ import { closing, notFound } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import type { EngineFolder } from "./engine-folder.ts";
 import { createFunctionLog, type FunctionLog } from "./function-log.ts";
-import type { FunctionRecord, RecordStore } from "./function-record.ts";
+import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
 import { createManagedFunction, type ManagedFunction } from "./managed-function.ts";
 import { readDrain } from "./read-drain.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { EngineSettings } from "./settings.ts";
-import { createVersion } from "./version.ts";
+import { createVersion, type Version, type VersionTools } from "./version.ts";
+import { createVersionShelf } from "./version-shelf.ts";
 
 /** An engine of one machine. */
 export type LocalEngine = Engine & {
   /** Resolves when every recorded function serves or has failed to start once. */
   ready(): Promise<void>;
 };
+
+type VersionEvents = Pick<VersionTools, "changed" | "died"> & { readonly isLogged: () => boolean };
 
 export type EngineTools = {
   readonly runtime: Runtime;
@@ -43,6 +46,19 @@ export function createEngine(
   const functions = new Map<string, ManagedFunction>();
   const secretTurn = createTurns(1);
   const starts = createTurns(settings.startsAtOnce);
+  const shelf = createVersionShelf({
+    settings,
+    log,
+    check,
+    // Its lines are the function's, told apart by the replica.
+    createVersion: (service, release, events) =>
+      startVersion(service, release, {
+        ...events,
+        isLogged: () => functions.get(service)?.report() !== undefined,
+      }),
+    serving: (service) => functions.get(service)?.serving(),
+    publish: board.publish,
+  });
   let closed = false;
 
   const resumed = recorded.map((record) => manage(record.name, record).resume());
@@ -56,24 +72,31 @@ export function createEngine(
       const managed = mode === "update" ? find(service) : manage(service);
       return managed.deploy({ deployment, force, mode, onDeclared });
     },
-    remove: async (name) => find(name).remove(),
+    async remove(name) {
+      await find(name).remove();
+      shelf.keep(name, []);
+    },
     scale: async (name, replicas) => find(name).scale(replicas),
     list: async () => present((one) => one.report()),
-    status: async (name) => functions.get(name)?.report(),
+    status: async (name) => functions.get(name)?.report() ?? shelf.report(name),
     inventory: async () => present((one) => one.inventory()),
-    endpoints: () => present((one) => one.endpoints()),
+    endpoints: () => [...present((one) => one.endpoints()), ...shelf.endpoints()],
     watchEndpoints: board.watch,
     async *logs(query) {
       find(query.name);
       yield* logOf(query.name).read(query);
     },
+    keepVersions: shelf.keep,
+    wake: shelf.wake,
+    versionImages: shelf.images,
     listSecrets: secrets.list,
     createSecret: (secret) => secretTurn(() => secrets.create(secret)),
     updateSecret: (secret) => secretTurn(() => updateSecret(secret)),
     removeSecret: (name) => secretTurn(() => secrets.remove(name)),
     async close(drainMs) {
       closed = true;
-      await Promise.all([...functions.values()].map((one) => one.close(drainMs)));
+      const ends = [...functions.values()].map((one) => one.close(drainMs));
+      await Promise.all([...ends, shelf.close(drainMs)]);
     },
   };
 
@@ -91,28 +114,40 @@ export function createEngine(
         log,
         check,
         createReleaseId: () => `manual-${randomUUID()}`,
-        publish: board.publish,
-        createVersion: (release, { isLogged, ...events }) =>
-          createVersion(
-            {
-              ...events,
-              settings,
-              runtime,
-              log,
-              starts,
-              drainMs: readDrain(release.deployment, settings.drainMs),
-              functionLog: {
-                ...functionLog,
-                append: async (...lines) => (isLogged() ? functionLog.append(...lines) : undefined),
-              },
-            },
-            release,
-          ),
+        publish(change) {
+          board.publish(change);
+          shelf.servingChanged(name);
+        },
+        createVersion: (release, events) => startVersion(name, release, events),
       },
       record,
     );
     functions.set(name, managed);
     return managed;
+  }
+
+  /** Of the function `name`, in whose log its replicas write. */
+  function startVersion(
+    name: string,
+    release: Release,
+    { isLogged, ...events }: VersionEvents,
+  ): Version {
+    const functionLog = logOf(name);
+    return createVersion(
+      {
+        ...events,
+        settings,
+        runtime,
+        log,
+        starts,
+        drainMs: readDrain(release.deployment, settings.drainMs),
+        functionLog: {
+          ...functionLog,
+          append: async (...lines) => (isLogged() ? functionLog.append(...lines) : undefined),
+        },
+      },
+      release,
+    );
   }
 
   function find(name: string): ManagedFunction {
@@ -150,6 +185,7 @@ export function createEngine(
   async function updateSecret(secret: SecretBody): Promise<void> {
     await secrets.update(secret);
     const { name, value } = secret;
-    await Promise.all([...functions.values()].map((one) => one.refreshSecret(name, value)));
+    const all = [...functions.values(), shelf];
+    await Promise.all(all.map((one) => one.refreshSecret(name, value)));
   }
 }

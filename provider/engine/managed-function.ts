@@ -58,6 +58,8 @@ export type ManagedFunction = {
   report(): FunctionReport | undefined;
   inventory(): InventoryItem | undefined;
   endpoints(): FunctionEndpoints | undefined;
+  /** What it serves, and where. */
+  serving(): { readonly release: Release; readonly at: FunctionEndpoints } | undefined;
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
   close(drainMs: number): Promise<void>;
 };
@@ -112,6 +114,10 @@ export function createManagedFunction(
       };
     },
     endpoints: () => (record === undefined ? undefined : endpointsOf(record)),
+    serving() {
+      if (record === undefined || current === undefined) return undefined;
+      return { release: current.release, at: endpointsOf(record) };
+    },
     async refreshSecret(secret, value) {
       await current?.refreshSecret(secret, value);
       await candidate?.version.refreshSecret(secret, value);

@@ -23,6 +23,10 @@ export type EngineSettings = {
   readonly startTurnMs: number;
   /** Kept log of one function. */
   readonly logBytes: number;
+  /** A version at an address of its own sleeps after this long without a call. */
+  readonly versionIdleMs: number;
+  /** Most such versions awake at once; one more sends the one that was called longest ago to sleep. */
+  readonly versionsAwake: number;
 };
 
 export const defaultEngineSettings: EngineSettings = {
@@ -38,4 +42,6 @@ export const defaultEngineSettings: EngineSettings = {
   startsAtOnce: 8,
   startTurnMs: 1_000,
   logBytes: 4 * 1024 * 1024,
+  versionIdleMs: 300_000,
+  versionsAwake: 20,
 };
