@@ -1,14 +1,16 @@
 import { type Env, readEnv } from "#sdk/env.ts";
 import type { ImageRules } from "./image-rules.ts";
 
+/** Of `RUN`: nothing, or the network that the daemon gives it. */
+export type RunNetwork = "none" | "default";
+
 export type ImageSettings = {
   readonly rules: ImageRules;
   /** What stands before the owner in references: `repository_url`. */
   readonly platformPrefix: string;
   /** Registry and path that take the place of the platform's prefix when an image is pushed; local only when absent. */
   readonly pushPrefix: string | undefined;
-  /** Of `RUN`. */
-  readonly network: "none" | "default";
+  readonly network: RunNetwork;
   /** Owners take each other's steps and cache mounts: for one owner, or a team that trusts itself. */
   readonly sharedCache: boolean;
   /** Cache above it is removed, least recently used first; 0 leaves it to the daemon. */
@@ -18,7 +20,10 @@ export type ImageSettings = {
 const GIB = 1024 ** 3;
 
 /** `platformPrefix` is what git-tar puts before the owner in image references: `repository_url`, or `local`. */
-export function readImageSettings(env: Env, platformPrefix: string): ImageSettings {
+export function readImageSettings(
+  env: Env,
+  platformPrefix: string,
+): Omit<ImageSettings, "network"> {
   const read = readEnv(env);
   const pushPrefix = read.text("push_repository_url", "") || undefined;
   return read.done({
@@ -29,9 +34,23 @@ export function readImageSettings(env: Env, platformPrefix: string): ImageSettin
       basePrefixes: listOf(read.text("build_base_images", "")),
       syntaxes: listOf(read.text("build_syntaxes", "docker/dockerfile")),
     },
-    network: read.boolean("build_network", false) ? "default" : "none",
     sharedCache: read.boolean("build_shared_cache", false),
     cacheBytes: read.integer("build_cache_gib", 20, { min: 0 }) * GIB,
+  });
+}
+
+export type RunReach = {
+  /** What the operator wants a `RUN` to reach. */
+  readonly reach: "auto" | "none" | "internet" | "open";
+  /** Reached besides with `auto` and `internet`: `10.1.2.3`, `10.1.0.0/16` or `10.1.2.3:5432`. */
+  readonly egressAllow: readonly string[];
+};
+
+export function readRunReach(env: Env): RunReach {
+  const read = readEnv(env);
+  return read.done({
+    reach: read.choice("build_network", ["auto", "none", "internet", "open"], "auto"),
+    egressAllow: listOf(read.text("build_egress_allow", "")),
   });
 }
 

@@ -43,7 +43,7 @@ export async function startImageBuilder(
     dataFolder,
     keys: [KEY],
     address,
-    images: { ...readImageSettings({}, "ofc.local"), ...images },
+    images: { network: "none", ...readImageSettings({}, "ofc.local"), ...images },
     log: silentLog,
     ...changed,
   });
@@ -63,14 +63,15 @@ export async function startImageBuilder(
   };
 }
 
-/** A build context of these files for `ofc.local/alice/shop/<name>:1`. */
+/** A build context of these files for `ofc.local/alice/shop/<name>:1`, and what comes after it. */
 export function packImage(
   files: Entries,
   { name = "cart", ...config }: { readonly name?: string; readonly [field: string]: unknown } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const entries = Object.entries(files).map(([path, text]) => [`context/${path}`, text]);
   const image = `ofc.local/alice/shop/${name}:1`;
-  return packTar({ ...configEntry({ image, ...config }), ...Object.fromEntries(entries) });
+  return packTar({ ...configEntry({ image, ...config }), ...Object.fromEntries(entries), ...last });
+  last: Entries = {},
 }
 
 /** What was printed and told, as one text. */

@@ -7,6 +7,7 @@ import { readConfig } from "../../functions/git-tar/config.ts";
 import type { EngineKind } from "./choose-engine.ts";
 import type { GarbageTools } from "./collect-garbage.ts";
 import type { Foundation } from "./foundation.ts";
+import { openRunNetwork } from "./open-run-network.ts";
 
 export type OpenedBuilder = BuildService & {
   /** What was built and is still here. */
@@ -14,9 +15,9 @@ export type OpenedBuilder = BuildService & {
   readonly words: string;
 };
 
-/** The builder of this data folder's engine. */
-export function openBuilder(base: Foundation): Promise<OpenedBuilder> {
-  return OPEN[base.engineKind](base);
+/** The builder of this data folder's engine, which may still be opening. */
+export function openBuilder(base: Foundation, engine: Promise<unknown>): Promise<OpenedBuilder> {
+  return OPEN[base.engineKind](base, engine);
 }
 
 const OPEN = {
@@ -37,7 +38,8 @@ async function openHostBuilder({ data, secrets, settings, log }: Foundation) {
   return { ...builder, words };
 }
 
-async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
+async function openImageBuilder(base: Foundation, engine: Promise<unknown>) {
+  const { data, secrets, settings, log } = base;
   const { env } = settings;
   // Nothing of gRPC is loaded where it is not needed.
   const [{ createImageBuilder }, { readBuildkitAddress }, { readImageSettings }, { readLogins }] =
@@ -47,24 +49,32 @@ async function openImageBuilder({ data, secrets, settings, log }: Foundation) {
       import("../../builder/image/image-settings.ts"),
       import("#sdk/registry-logins.ts"),
     ]);
-  const images = readImageSettings(env, readConfig(env).registry);
   const address = readBuildkitAddress(env);
+  const images = readImageSettings(env, readConfig(env).registry);
   if (address.kind === "buildkitd" && images.pushPrefix === undefined) {
     throw new Error(
       `buildkit_url is ${address.url}, whose images Docker does not have: set push_repository_url to a registry that both reach.`,
     );
   }
   const logins = await readIfThere(join(data.secrets, "registry-secret"));
+  // dockerd shows rules what passes between containers once the functions' network is there.
+  await engine;
+  const run = await openRunNetwork(base, address);
   const builder = createImageBuilder({
     dataFolder: data.path,
     keys: [secrets.payloadKey],
     address,
-    images,
+    images: { ...images, network: run.network },
     ...(logins === undefined ? {} : { findLogin: readLogins(logins) }),
     settings: readBuilderSettings(env),
     log,
   });
-  const network =
-    images.network === "none" ? "without network, until build_network is true" : "with network";
-  return { ...builder, words: `BuildKit at ${address.url}; RUN ${network}` };
+  return {
+    ...builder,
+    words: `BuildKit at ${address.url}; ${run.words}`,
+    async close() {
+      await builder.close();
+      await run.close();
+    },
+  };
 }

@@ -50,7 +50,7 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   const enginePart = startEngine(base);
   const opened = await Promise.allSettled([
     enginePart,
-    startBuilder(base),
+    startBuilder(base, enginePart),
     startFunctions(base, apps, { makeRoom, refuseMore: gate.refusal }),
     startGatewayStop(base),
     startQueue(base, async (name) => (await enginePart).opened.engine.status(name)),
@@ -115,11 +115,14 @@ async function startEngine(base: Foundation): Promise<Opened<OpenedEngine>> {
   return { opened, stop: inTurn(unserve, () => opened.engine.close(settings.drainMs)) };
 }
 
-async function startBuilder(base: Foundation): Promise<Opened<OpenedBuilder>> {
+async function startBuilder(
+  base: Foundation,
+  engine: Promise<unknown>,
+): Promise<Opened<OpenedBuilder>> {
   const { part, sockets, log } = base;
   const opened = await part(
     "builder",
-    () => openBuilder(base),
+    () => openBuilder(base, engine),
     ({ words }) => words,
   );
   const unserve = await serveRoom(sockets.builder, opened.handler, log);

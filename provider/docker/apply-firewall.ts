@@ -43,7 +43,9 @@ export async function removeFirewall(
   family: Family = "ip",
 ): Promise<void> {
   const existing = await listRules(run, family);
-  const chains = existing.filter((line) => line.startsWith(`-N ${prefix}`)).map((line) => line.slice(3));
+  const chains = existing
+    .filter((line) => line.startsWith(`-N ${prefix}`))
+    .map((line) => line.slice(3));
   const jumps = existing.filter((line) => line.includes(` -j ${prefix}`));
   if (chains.length === 0) return;
   await restore(

@@ -142,13 +142,13 @@ function formatDns(address: string, verdict: "ACCEPT" | "RETURN"): Rule[] {
   ]);
 }
 
-/** `10.1.2.3`, `10.1.0.0/16` or `10.1.2.3:5432` (TCP). */
-function formatTarget(target: string): string[] {
+/** `10.1.2.3`, `10.1.0.0/16` or `10.1.2.3:5432` (TCP); throws for anything else of this `setting`. */
+export function formatTarget(target: string, setting = "egressAllow"): string[] {
   const [, range, port] =
     /^(\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?)(?::(\d{1,5}))?$/.exec(target) ?? [];
   if (range === undefined)
     throw new Error(
-      `egressAllow holds ${JSON.stringify(target)}; expected 10.1.2.3, 10.1.0.0/16 or 10.1.2.3:5432.`,
+      `${setting} holds ${JSON.stringify(target)}; expected 10.1.2.3, 10.1.0.0/16 or 10.1.2.3:5432.`,
     );
   return ["-d", range, ...(port === undefined ? [] : ["-p", "tcp", "--dport", port])];
 }
