@@ -63,15 +63,14 @@ export async function startImageBuilder(
   };
 }
 
-/** A build context of these files for `ofc.local/alice/shop/<name>:1`, and what comes after it. */
+/** A build context of these files for `ofc.local/alice/shop/<name>:1`. */
 export function packImage(
   files: Entries,
   { name = "cart", ...config }: { readonly name?: string; readonly [field: string]: unknown } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const entries = Object.entries(files).map(([path, text]) => [`context/${path}`, text]);
   const image = `ofc.local/alice/shop/${name}:1`;
-  return packTar({ ...configEntry({ image, ...config }), ...Object.fromEntries(entries), ...last });
-  last: Entries = {},
+  return packTar({ ...configEntry({ image, ...config }), ...Object.fromEntries(entries) });
 }
 
 /** What was printed and told, as one text. */
