@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import {
   chmod,
   copyFile,
@@ -24,6 +25,8 @@ const NPM_IS_MISSING =
 
 /** Prints its arguments and ends with 7, in place of the real commands. */
 const MAIN = "console.log(JSON.stringify(process.argv.slice(2))); process.exitCode = 7;\n";
+/** Notes that it was called, in place of what makes a database. */
+const PREPARE = 'require("node:fs").appendFileSync(`${__dirname}/../../prepared`, "once ");\n';
 /** Notes what it was asked to install, and leaves what npm leaves. */
 const NPM = `#!/bin/sh
 case "$*" in "ci "*--omit=dev*) echo production;; "ci "*) echo all;; *) echo "$@";; esac >> npm-calls
@@ -41,6 +44,8 @@ async function setUp(t: ExecutionContext, programs: readonly string[] = ["node",
   await copyFile(join(project, "ofc"), join(folder, "ofc"));
   await writeFile(join(folder, "package-lock.json"), "one");
   await writeFile(join(folder, "cli/main.ts"), MAIN);
+  await mkdir(join(folder, "queue/embedded"), { recursive: true });
+  await writeFile(join(folder, "queue/embedded/prepare.ts"), PREPARE);
   for (const name of ["dirname", "readlink", "cmp", "cp", "rm", "mkdir", "uname", ...programs])
     await symlink(name === "node" ? process.execPath : await find(name), join(bin, name));
 
@@ -146,8 +151,23 @@ test("an install that fails is said, and tried again the next time", async (t) =
   t.is(again.code, 7);
 });
 
+test("where there is no Redis the queue's database is prepared once, with the dependencies", async (t) => {
+  const [without, having] = [await setUp(t), await setUp(t)];
+  await having.addProgram("redis-server", "#!/bin/sh\n");
+
+  for (const { addProgram, run } of [without, having]) {
+    await addProgram("npm", NPM);
+    await run(["help"]);
+    await run(["help"]);
+  }
+
+  t.is(await readFile(join(without.folder, "prepared"), "utf8"), "once ");
+  t.false(existsSync(join(having.folder, "prepared")));
+});
+
 test("an older Node hands over to the one that npm brought", async (t) => {
   const { addProgram, run } = await setUp(t, ["git", "chmod"]);
+  await addProgram("redis-server", "#!/bin/sh\n");
   await addProgram(
     "node",
     '#!/bin/sh\ncase "$1" in -p) echo 20;; -v) echo v20.19.0;; *) exit 1;; esac\n',

@@ -22,7 +22,7 @@ export type EmbeddedOptions = { readonly dataFolder: string; readonly runFolder:
 /** A Postgres inside a child Node process (PGlite), with its data in `<data>/queue/postgres`. */
 export async function startEmbedded(options: EmbeddedOptions, log: Log): Promise<PrivateBackend> {
   const dataFolder = join(options.dataFolder, "queue", "postgres");
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(dataFolder), { recursive: true, mode: 0o700 });
   const socket = await socketIn(options.runFolder, SOCKET_NAME);
   const server = await supervise(
     {

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+import { BLANK_DATABASE, makeDatabase } from "./make-database.ts";
 
 /** The platform opens one; a lost one may still be closing when it comes back. */
 const MAX_CONNECTIONS = 2;
@@ -9,6 +10,7 @@ const [, , dataFolder = "", socketPath = ""] = process.argv;
 // The socket is born 0600.
 process.umask(0o077);
 
+await makeDatabase(dataFolder, BLANK_DATABASE);
 const db = await PGlite.create({ dataDir: dataFolder });
 const server = new PGLiteSocketServer({ db, path: socketPath, maxConnections: MAX_CONNECTIONS });
 // The keeper made sure that whoever listened there is gone.
