@@ -24,14 +24,14 @@ export type RunningPlatform = {
   kill(): Promise<void>;
 };
 
+export type PlatformOptions = {
+  readonly dataFolder?: string;
+  readonly engine?: "process" | "docker";
+  readonly env?: Record<string, string>;
+};
+
 /** Start `ofc up` as a process of its own on a free port and wait for its `ready` line. */
-export async function startPlatform(
-  options: {
-    readonly dataFolder?: string;
-    readonly engine?: "process" | "docker";
-    readonly env?: Record<string, string>;
-  } = {},
-): Promise<RunningPlatform> {
+export async function startPlatform(options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), "ofc-test-")));
   const env = { ...process.env, ...options.env };
   const engine = options.engine === undefined ? [] : ["--engine", options.engine];
