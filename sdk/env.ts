@@ -135,7 +135,9 @@ export function readEnv(env: Env): EnvReader {
         String(fallback),
         undefined,
         (text) => parseInteger(text, min, max),
-        `a whole number from ${min} to ${max}`,
+        max === Number.MAX_SAFE_INTEGER
+          ? `a whole number from ${min} up`
+          : `a whole number from ${min} to ${max}`,
       ),
     boolean: (name, fallback) =>
       read(name, String(fallback), undefined, parseBoolean, "true or false"),

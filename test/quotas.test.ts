@@ -46,6 +46,36 @@ test.serial(
 );
 
 test.serial(
+  "a build context above its limit fails its function with the limit, and what serves goes on",
+  async (t) => {
+    const platform = await startPlatform({ env: { build_max_context_mib: "1" } });
+    t.teardown(async () => {
+      await platform.stop();
+      await removeData(platform.dataFolder);
+    });
+    const { url } = JSON.parse(await platform.ofc("token", "alice", "--json")) as { url: string };
+    const shop = await makeRepository();
+    t.teardown(() => removeRepository(shop));
+    await shop.commit({
+      "stack.yml": stackOf({ cart: { lang: "node24" } }),
+      "cart/handler.js": answering("one"),
+    });
+    const first = await shop.push(`${url}/shop.git`);
+    await shop.commit({
+      "cart/handler.js": answering("two"),
+      "cart/data.txt": "x".repeat(1_500_000),
+    });
+
+    const second = await shop.push(`${url}/shop.git`);
+
+    t.regex(first.output, /live in /, first.output);
+    t.regex(second.output, /cart +failed while building.*1048576 bytes/, second.output);
+    const answer = await fetch(new URL("function/alice-cart", platform.url));
+    t.is(await answer.text(), "one");
+  },
+);
+
+test.serial(
   "above the disk's ceiling a push is refused with sizes and setting, and what serves goes on",
   async (t) => {
     const before = await startPlatform();
