@@ -11,7 +11,10 @@ import { push } from "./push.ts";
 import type { Place } from "./with-platform.ts";
 
 const run = promisify(execFile);
-/** Between two questions whether the new version answers; the resolution of the result. */
+/**
+ * Between two questions whether a new version answers; the resolution of the result. Functions that change
+ * together share it: asked each so often, they would take the machine from what is measured.
+ */
 const POLL_MS = 3;
 const LIVE_LIMIT_MS = 60_000;
 
@@ -69,14 +72,22 @@ async function changeOnce(platform: Platform, target: Target, version: string): 
   const barePushMs = await push(work, bare);
 
   const startedAt = Date.now();
-  const live = changed.map((name) => pollUntil(platform.url, `${owner}-${name}`, version));
-  const [pushMs, ...liveAts] = await Promise.all([push(work, url), ...live]);
+  const pollMs = POLL_MS * changed.length;
+  const live = changed.map((name) => pollUntil(platform.url, `${owner}-${name}`, version, pollMs));
+  const pushed = push(work, url).then(async (ms) => ({ ms, build: await findLive(platform, sha) }));
+  const [{ ms: pushMs, build }, ...liveAts] = await Promise.all([pushed, ...live]);
   const liveAt = Math.max(...liveAts);
-  const build = (await platform.builds(10)).find((one) => one.sha === sha);
-  if (build === undefined) throw new Error(`The platform has no build of ${sha}.`);
   const movedAt = await refMovedAt(platform, build);
   const stages = divide(movedAt, build, await platform.events(build.id), liveAt);
   return { liveMs: liveAt - movedAt, pushLiveMs: liveAt - startedAt, pushMs, barePushMs, stages };
+}
+
+/** Git tells nobody that a build failed: the commit was taken. */
+async function findLive(platform: Platform, sha: string): Promise<Build> {
+  const build = (await platform.builds(10)).find((one) => one.sha === sha);
+  if (build === undefined) throw new Error(`The platform has no build of ${sha}.`);
+  if (build.state !== "live") throw new Error(`The push is ${build.state}: ${build.reason}`);
+  return build;
 }
 
 async function makeBare(): Promise<string> {
@@ -85,8 +96,13 @@ async function makeBare(): Promise<string> {
   return folder;
 }
 
-/** Ask until the function answers 200 with this text; Unix milliseconds. */
-async function pollUntil(url: string, service: string, text: string): Promise<number> {
+/** Ask every `pollMs` until the function answers 200 with this text; Unix milliseconds. */
+async function pollUntil(
+  url: string,
+  service: string,
+  text: string,
+  pollMs: number,
+): Promise<number> {
   const client = new Client(new URL(url).origin);
   const limit = Date.now() + LIVE_LIMIT_MS;
   try {
@@ -96,7 +112,7 @@ async function pollUntil(url: string, service: string, text: string): Promise<nu
       if (answer.statusCode === 200 && said === text) return Date.now();
       if (Date.now() > limit)
         throw new Error(`${service} does not answer "${text}" but "${said}".`);
-      await sleep(POLL_MS);
+      await sleep(pollMs);
     }
   } finally {
     await client.close();

@@ -1,7 +1,10 @@
 /** An IPv4 range in CIDR form, `10.201.0.0/16`. */
 export type Addresses = {
-  /** The free address that was free the longest. */
-  take(): string;
+  /**
+   * The free address that was free the longest. When all are taken it waits for one, behind whoever waits
+   * already, and rejects once `signal` aborts.
+   */
+  take(signal: AbortSignal): Promise<string>;
   /** One that is in use already. */
   hold(address: string): void;
   free(address: string): void;
@@ -15,22 +18,58 @@ export type Addresses = {
 export function createAddresses(range: string, start: number): Addresses {
   const { first, count } = parseRange(range);
   const held = new Set<number>();
+  const waiting = new Set<() => void>();
   let next = Math.floor(start * count);
 
   return {
-    take() {
-      for (let tried = 0; tried < count; tried++) {
-        const candidate = first + next;
-        next = (next + 1) % count;
-        if (held.has(candidate)) continue;
-        held.add(candidate);
-        return formatAddress(candidate);
-      }
-      throw new Error(`all ${count} addresses of ${range} are taken`);
+    async take(signal) {
+      const address = takeFree() ?? (await takeFreed(signal));
+      return formatAddress(address);
     },
     hold: (address) => void held.add(parseAddress(address)),
-    free: (address) => void held.delete(parseAddress(address)),
+    free(address) {
+      held.delete(parseAddress(address));
+      const [longest] = waiting;
+      longest?.();
+    },
   };
+
+  function takeFree(): number | undefined {
+    for (let tried = 0; tried < count; tried++) {
+      const candidate = first + next;
+      next = (next + 1) % count;
+      if (held.has(candidate)) continue;
+      held.add(candidate);
+      return candidate;
+    }
+    return undefined;
+  }
+
+  function takeFreed(signal: AbortSignal): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        waiting.delete(look);
+        signal.removeEventListener("abort", giveUp);
+      };
+      const look = () => {
+        const address = takeFree();
+        if (address === undefined) return;
+        end();
+        resolve(address);
+      };
+      const giveUp = () => {
+        end();
+        reject(
+          new Error(
+            `all ${count} addresses of ${range} are taken; name a larger range in function_subnet`,
+          ),
+        );
+      };
+      waiting.add(look);
+      signal.addEventListener("abort", giveUp);
+      if (signal.aborted) giveUp();
+    });
+  }
 }
 
 /** The first address of a range, which a bridge has itself. */

@@ -111,7 +111,13 @@ export function decideUser(user: string, fallback: number): string {
 function formatEnvironment({ release, image }: ContainerParts): string[] {
   const { envVars = {}, envProcess } = release.deployment;
   const given = new Set(image.env.map((line) => line.slice(0, line.indexOf("="))));
-  const usual = { HOME: "/tmp", TMPDIR: "/tmp", LANG: "C.UTF-8" };
+  const usual = {
+    HOME: "/tmp",
+    TMPDIR: "/tmp",
+    LANG: "C.UTF-8",
+    // Nothing is routed to it any more when it is told to end; a watchdog would serve on for `write_timeout`.
+    healthcheck_interval: "0s",
+  };
   const all = {
     ...Object.fromEntries(Object.entries(usual).filter(([name]) => !given.has(name))),
     ...envVars,

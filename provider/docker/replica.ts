@@ -171,7 +171,8 @@ function createReplica(
     // Output is read to its end, unless dockerd is in trouble.
     await Promise.race([copied, sleep(2_000, undefined, { ref: false })]);
     await container.remove();
-    tools.addresses.free(held);
+    // Gateways get as long to hear of its end as of a switch.
+    setTimeout(() => tools.addresses.free(held), settings.graceMs).unref();
     const { memoryBytes } = decideLimits(deployment, settings, tools.docker.info.NCPU);
     return formatExit(exit, memoryBytes);
   }

@@ -25,7 +25,8 @@ export async function startContainer(
   const { docker, network, addresses, settings, closed } = tools;
   const patience = AbortSignal.any([closed, AbortSignal.timeout(settings.dockerTimeoutMs)]);
   for (let left = TRIES; ; left--) {
-    const address = addresses.take();
+    // Replicas that still finish requests may hold all of them.
+    const address = await addresses.take(AbortSignal.any([patience, gone]));
     try {
       return await tryStart(tools, parts, address, gone);
     } catch (error) {
