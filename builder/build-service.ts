@@ -10,6 +10,7 @@ import { answerBuild } from "./answer-build.ts";
 import { createBuildSlots } from "./build-slots.ts";
 import { receiveBuild } from "./receive-build.ts";
 import { type Build, runBuild } from "./run-build.ts";
+import type { PublicBuildKey } from "./secrets/build-key.ts";
 import type { BuilderSettings } from "./settings.ts";
 
 export type { Build, BuildJob } from "./run-build.ts";
@@ -21,6 +22,8 @@ export type ServiceTools = {
   readonly keys: readonly PayloadKey[];
   readonly settings: BuilderSettings;
   readonly build: Build;
+  /** What build secrets are sealed for; absent where nothing could read them. */
+  readonly publicKey?: PublicBuildKey;
   /** Rejects, with what to do, when nothing can be built now. */
   readonly checkHealth: () => Promise<void>;
   readonly log: Log;
@@ -54,6 +57,7 @@ export function createBuildService(tools: ServiceTools): BuildService {
     async handler(request, log) {
       const { pathname } = new URL(request.url);
       if (pathname === "/healthz") return answerHealth(request);
+      if (pathname === "/publickey") return answerPublicKey(request);
       if (pathname !== "/build" && pathname !== "/")
         throw new HttpError(404, "not-found", `${pathname} is not here; POST /build is.`);
       if (request.method !== "POST")
@@ -78,6 +82,17 @@ export function createBuildService(tools: ServiceTools): BuildService {
     if (method !== "GET") return new Response(null, { status: 405 });
     await tools.checkHealth();
     return new Response("OK");
+  }
+
+  /** Anyone may ask: it seals, and opens nothing. */
+  function answerPublicKey({ method }: Request): Response {
+    if (method !== "GET") return new Response(null, { status: 405 });
+    if (tools.publicKey !== undefined) return Response.json(tools.publicKey);
+    throw new HttpError(
+      404,
+      "needs-container-engine",
+      "Build secrets need an engine with BuildKit; this machine builds without containers.",
+    );
   }
 
   async function build(request: Request, log: Log): Promise<Response> {

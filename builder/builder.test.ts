@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
@@ -6,6 +5,7 @@ import { silentLog } from "#sdk/log.ts";
 import { createBuilder } from "./builder.ts";
 import {
   configEntry,
+  faasCliRequest,
   filesOf,
   HANDLER,
   KEY,
@@ -168,24 +168,20 @@ test("a call that is not signed, wrongly signed or sent twice is 401 and leaves 
 test("a build signed as faas-cli signs it is built, with any other signature it is 401", async (t) => {
   const builder = await startBuilder(t);
   const body = await packHandler({ "handler.js": HANDLER });
-  const sign = (secret: string) =>
-    `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
-  const post = (signature: string) =>
-    builder.answer(
-      new Request("http://builder/", {
-        method: "POST",
-        headers: { "x-build-signature": signature },
-        body,
-      }),
-    );
+  const post = (signature: string) => {
+    const request = faasCliRequest(body);
+    request.headers.set("x-build-signature", signature);
+    return builder.answer(request);
+  };
 
-  const good = await post(sign(KEY.secret));
-  const bad = await Promise.all([post(sign("other")), post("sha256="), post("")]);
+  const good = await builder.answer(faasCliRequest(body, { lines: false, path: "/" }));
+  const other = await builder.answer(faasCliRequest(body, { secret: "other" }));
+  const bad = await Promise.all([post("sha256="), post("")]);
 
   t.is(good.status, 200);
   t.like(await good.json(), { status: "success", log: [] });
   t.deepEqual(
-    bad.map(({ status }) => status),
+    [other, ...bad].map(({ status }) => status),
     [401, 401, 401],
   );
   await poll(async () => (await builder.left()).work.length === 0);

@@ -5,27 +5,16 @@ import { findTemplate, readTemplates } from "#sdk/templates.ts";
 import { dockerMissing, startDocker } from "../test/helpers/start-docker.ts";
 import { registryMissing, startRegistry } from "../test/helpers/start-registry.ts";
 import { until } from "../test/helpers/until.ts";
-import { BASE, openTestBuildkit, runIn } from "./buildkit/test-buildkit.ts";
+import { BASE, openTestBuildkit, runIn, shareBuildkit } from "./buildkit/test-buildkit.ts";
 import { logOf, packImage, startImageBuilder } from "./image/test-image-builder.ts";
 import { signedRequest } from "./test-builder.ts";
 
-if (dockerMissing !== undefined) test.skip(`images are not built: ${dockerMissing}`, () => {});
-const dockerTest = dockerMissing === undefined ? test.serial : test.skip;
+const { dockerTest, setUp } = shareBuildkit(test, "images are not built", {
+  missing: dockerMissing,
+  start: startDocker,
+});
 if (registryMissing !== undefined) test.skip(`images are not pushed: ${registryMissing}`, () => {});
 const registryTest = registryMissing === undefined ? dockerTest : test.skip;
-
-const ends: (() => Promise<void>)[] = [];
-const teardown = (run: () => Promise<void>) => void ends.unshift(run);
-test.after.always(async () => {
-  for (const end of ends) await end();
-});
-const shared =
-  dockerMissing === undefined ? startDocker({ teardown }).then(openTestBuildkit) : undefined;
-
-async function setUp() {
-  if (shared === undefined) throw new Error("dockerTest only");
-  return shared;
-}
 
 dockerTest(
   "a context with a Dockerfile becomes an image that runs, and the log tells its steps",

@@ -10,6 +10,7 @@ import type { ArtifactStore } from "./host/artifact-store.ts";
 import { buildImage } from "./image/build-image.ts";
 import type { ImageSettings } from "./image/image-settings.ts";
 import { openImageStore } from "./image/image-store.ts";
+import { readBuildKey } from "./secrets/build-key.ts";
 import { type BuilderSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
 export type ImageBuilderTools = {
@@ -21,6 +22,8 @@ export type ImageBuilderTools = {
   readonly images: ImageSettings;
   /** Of registries, to pull bases and to push. */
   readonly findLogin?: FindLogin;
+  /** Opens build secrets: base64 of 32 bytes. */
+  readonly buildKey: string;
   readonly settings?: Partial<BuilderSettings>;
   readonly log: Log;
 };
@@ -37,12 +40,14 @@ export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
   const { address, images, keys, log, findLogin = () => undefined } = tools;
   const settings = { ...DEFAULT_SETTINGS, ...tools.settings };
   const buildkit = openBuildkit(address);
+  const key = readBuildKey(tools.buildKey);
   const store = address.kind === "docker" ? openImageStore(address) : undefined;
   const service = createBuildService({
     home: join(tools.dataFolder, "builder"),
     keys,
     settings,
-    build: (job) => buildImage(job, { buildkit, store, settings, images, findLogin }),
+    publicKey: key.publicKey,
+    build: (job) => buildImage(job, { buildkit, store, settings, images, findLogin, key }),
     checkHealth: async () => void (await buildkit.listWorkers()),
     log,
   });

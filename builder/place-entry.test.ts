@@ -50,7 +50,7 @@ const header = fc
   })
   .map((one): Header => ({ ...REST, ...one }));
 
-type Inside = Exclude<Placed, { readonly kind: "config" | "ignored" }>;
+type Inside = Extract<Placed, { readonly path: string }>;
 
 /** What is placed of these entries, up to the first that is refused. */
 function placeAll(headers: readonly Header[]): Inside[] {
@@ -59,7 +59,7 @@ function placeAll(headers: readonly Header[]): Inside[] {
   try {
     for (const one of headers) {
       const entry = decide(one);
-      if (entry.kind !== "config" && entry.kind !== "ignored") placed.push(entry);
+      if ("path" in entry) placed.push(entry);
     }
   } catch (error) {
     if (!(error instanceof HttpError) || error.status !== 422) throw error;

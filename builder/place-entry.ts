@@ -2,11 +2,13 @@ import { posix } from "node:path";
 import type { Header as TarHeader } from "tar-stream";
 import { HttpError } from "#sdk/errors.ts";
 import { CONFIG_ENTRY, CONFIG_LIMIT_BYTES } from "./build-config.ts";
+import { SECRETS_ENTRY, SECRETS_LIMIT_BYTES } from "./secrets/secrets-entry.ts";
 import type { BuilderSettings } from "./settings.ts";
 
 /** What to do with one entry of a build's tar; `path` is relative to the context. */
 export type Placed =
   | { readonly kind: "config" }
+  | { readonly kind: "secrets" }
   | { readonly kind: "ignored" }
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "file"; readonly path: string; readonly mode: 0o644 | 0o755 }
@@ -17,9 +19,18 @@ export type EntryLimits = Pick<
   "maxEntries" | "maxFileBytes" | "maxPathBytes" | "maxContextBytes"
 >;
 
+type Beside = { readonly kind: "config" | "secrets"; readonly limit: number };
+
+/** Files that are read, and are not in the context. */
+const BESIDE: ReadonlyMap<string, Beside> = new Map([
+  [CONFIG_ENTRY, { kind: "config", limit: CONFIG_LIMIT_BYTES }],
+  [SECRETS_ENTRY, { kind: "secrets", limit: SECRETS_LIMIT_BYTES }],
+]);
+
 /** Decide entry by entry; what was placed before decides too, so links are never written through. */
 export function createEntryRules(limits: EntryLimits): (header: TarHeader) => Placed {
   const placed = new Map<string, Placed["kind"]>();
+  const found = new Set<Beside["kind"]>();
   let entries = 0;
   let bytes = 0;
 
@@ -32,18 +43,20 @@ export function createEntryRules(limits: EntryLimits): (header: TarHeader) => Pl
     if (bytes > limits.maxContextBytes)
       throw refuse(name, `brings the context over ${limits.maxContextBytes} bytes`);
     const segments = split(name, limits.maxPathBytes);
-    if (segments.length === 1 && segments[0] === CONFIG_ENTRY) return placeConfig(header, size);
+    const beside = segments.length === 1 ? BESIDE.get(segments[0] ?? "") : undefined;
+    if (beside !== undefined) return placeBeside(header, size, beside);
     if (segments.shift() !== "context") return { kind: "ignored" };
     const entry = place(header, segments.join("/"), limits);
     remember(entry, name, segments);
     return entry;
   };
 
-  function placeConfig(header: TarHeader, size: number): Placed {
-    if (header.type !== "file") throw refuse(header.name, "must be a file");
-    if (size > CONFIG_LIMIT_BYTES)
-      throw refuse(header.name, `has ${size} bytes; at most ${CONFIG_LIMIT_BYTES} fit`);
-    return { kind: "config" };
+  function placeBeside({ name, type }: TarHeader, size: number, { kind, limit }: Beside): Placed {
+    if (type !== "file") throw refuse(name, "must be a file");
+    if (size > limit) throw refuse(name, `has ${size} bytes; at most ${limit} fit`);
+    if (found.has(kind)) throw refuse(name, "appears twice");
+    found.add(kind);
+    return { kind };
   }
 
   function remember(entry: Placed, name: string, segments: readonly string[]): void {

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,6 +81,17 @@ export function signedHeaders(owner = OWNER): Headers {
   });
   headers.set("x-cloud-signature", signCall({ method: "POST", path: "/build", headers }, KEY));
   return headers;
+}
+
+/** POST /build as faas-cli sends it; older releases ask for no lines. */
+export function faasCliRequest(
+  body: Uint8Array<ArrayBuffer>,
+  { secret = KEY.secret, lines = true, path = "/build" } = {},
+): Request {
+  const digest = createHmac("sha256", secret).update(body).digest("hex");
+  const headers = new Headers({ "x-build-signature": `sha256=${digest}` });
+  if (lines) headers.set("accept", "application/x-ndjson");
+  return new Request(`http://builder${path}`, { method: "POST", headers, body });
 }
 
 /** A build of a node24 handler with these files in its folder. */

@@ -115,6 +115,11 @@ const HOSTILE: Readonly<Record<string, readonly [readonly Entry[], RegExp]>> = {
     [{ name: "com.openfaas.docker.config", text: "x".repeat(70_000) }],
     /at most 65536 fit/,
   ],
+  "settings that come twice": [CONFIG, /appears twice/],
+  "build secrets, which nothing here could read": [
+    [{ name: "com.openfaas.secrets", text: "sealed" }],
+    /need an engine with BuildKit/,
+  ],
   "settings that are a link": [
     [{ name: "com.openfaas.docker.config", type: "symlink", linkname: "/etc/passwd" }],
     /must be a file/,
@@ -140,7 +145,7 @@ test("files, folders, modes and links inside the context arrive as they were pac
     { name: "context/big", text: "x".repeat(99_000) },
     { name: "context/bin/again", type: "symlink", linkname: "../bin/run" },
     { name: "context/leer/ä ö", text: "é" },
-    { name: "com.openfaas.secrets", text: "sealed" },
+    { name: "README.md", text: "beside it" },
     ...CONFIG,
   ]);
 
@@ -151,7 +156,7 @@ test("files, folders, modes and links inside the context arrive as they were pac
   t.is(await readlink(join(folder, "context/bin/again")), "../bin/run");
   t.is((await readFile(join(folder, "context/big"))).length, 99_000);
   t.is(await readFile(join(folder, "context/leer/ä ö"), "utf8"), "é");
-  t.deepEqual(await existing([join(folder, "com.openfaas.secrets")]), []);
+  t.deepEqual(await existing([join(folder, "README.md")]), []);
 });
 
 test("a tar that ends in the middle of a file is refused", async (t) => {

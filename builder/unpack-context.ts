@@ -58,6 +58,7 @@ async function placeEntries(
 
   for await (const entry of archive) {
     const placed = decide(entry.header);
+    if (placed.kind === "secrets") throw refuseSecrets();
     if (placed.kind === "config") config = parseBuildConfig(await collectEntry(entry));
     else if (placed.kind === "link") links.push(placed);
     else if (placed.kind === "file" || placed.kind === "directory") await write(placed, entry);
@@ -67,6 +68,15 @@ async function placeEntries(
   if (config === undefined)
     throw new HttpError(422, "bad-context", `The build context has no ${CONFIG_ENTRY}.`);
   return config;
+}
+
+/** Nothing of a template's Dockerfile runs here, so nothing could read them. */
+function refuseSecrets(): HttpError {
+  return new HttpError(
+    422,
+    "needs-container-engine",
+    "This machine builds without containers: build secrets need an engine with BuildKit.",
+  );
 }
 
 function createWriter(folder: string) {

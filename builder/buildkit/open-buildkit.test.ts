@@ -12,27 +12,23 @@ import {
   openTestBuildkit,
   printed,
   runIn,
+  shareBuildkit,
   showAsStandalone,
   tarOf,
 } from "./test-buildkit.ts";
 
-if (dockerMissing !== undefined) test.skip(`BuildKit is not tested: ${dockerMissing}`, () => {});
-// One after the other: each would take both cores.
-const dockerTest = dockerMissing === undefined ? test.serial : test.skip;
-
-const ends: (() => Promise<void>)[] = [];
-const teardown = (run: () => Promise<void>) => void ends.unshift(run);
-test.after.always(async () => {
-  for (const end of ends) await end();
-});
-/** One daemon for the file; what tests build in it differs by what they print. */
-const shared =
-  dockerMissing === undefined ? startDocker({ teardown }).then(openTestBuildkit) : undefined;
-const standalone = shared?.then((there) => showAsStandalone({ teardown }, there));
+/** What tests build in the one daemon differs by what they print. */
+const {
+  dockerTest,
+  teardown,
+  setUp: setUpShared,
+} = shareBuildkit(test, "BuildKit is not tested", { missing: dockerMissing, start: startDocker });
+let standalone: ReturnType<typeof showAsStandalone> | undefined;
 
 async function setUp() {
-  if (shared === undefined || standalone === undefined) throw new Error("dockerTest only");
-  return { ...(await shared), standalone: openBuildkit(await standalone) };
+  const there = await setUpShared();
+  standalone ??= showAsStandalone({ teardown }, there);
+  return { ...there, standalone: openBuildkit(await standalone) };
 }
 
 dockerTest(

@@ -3,6 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import type { TestFn } from "ava";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { type BuildkitAddress, parseBuildkitAddress } from "./address.ts";
@@ -27,6 +28,34 @@ export type TestBuildkit = {
   readonly address: BuildkitAddress;
   readonly buildkit: Buildkit;
 };
+
+type HowToStart = {
+  readonly missing: string | undefined;
+  readonly start: (t: Context) => Promise<Engine>;
+};
+
+/**
+ * One daemon for all tests of a file, which run one after the other: each would take both cores. Where there
+ * can be none, one skipped line says why.
+ */
+export function shareBuildkit(test: TestFn, skipped: string, { missing, start }: HowToStart) {
+  const ends: (() => Promise<void>)[] = [];
+  const teardown = (run: () => Promise<void>) => void ends.unshift(run);
+  test.after.always(async () => {
+    for (const end of ends) await end();
+  });
+  if (missing !== undefined) test.skip(`${skipped}: ${missing}`, () => {});
+  const shared = missing === undefined ? start({ teardown }).then(openTestBuildkit) : undefined;
+  return {
+    dockerTest: missing === undefined ? test.serial : test.skip,
+    /** For what lives as long as the file. */
+    teardown,
+    async setUp(): Promise<TestBuildkit> {
+      if (shared === undefined) throw new Error("dockerTest only");
+      return shared;
+    },
+  };
+}
 
 /** The BuildKit inside a dockerd, which gets a base image. */
 export async function openTestBuildkit(docker: Engine): Promise<TestBuildkit> {

@@ -1,10 +1,13 @@
 import { join } from "node:path";
-import { HttpError } from "#sdk/errors.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
 import type { BuildConfig, BuildLine } from "#sdk/messages.ts";
 import { type FindLogin, registryOf } from "#sdk/registry-logins.ts";
 import type { BuildJob } from "../build-service.ts";
 import type { Buildkit } from "../buildkit/open-buildkit.ts";
 import { ownerOf } from "../owner-of.ts";
+import type { BuildKey } from "../secrets/build-key.ts";
+import type { Mask } from "../secrets/mask-secrets.ts";
+import { createSecretTaker } from "../secrets/take-secrets.ts";
 import type { BuilderSettings } from "../settings.ts";
 import { createLogFormatter } from "./format-log.ts";
 import { checkDockerfile, checkImage } from "./image-rules.ts";
@@ -20,6 +23,8 @@ export type ImageTools = {
   readonly settings: BuilderSettings;
   readonly images: ImageSettings;
   readonly findLogin: FindLogin;
+  /** Opens what senders seal for this builder. */
+  readonly key: BuildKey;
 };
 
 /** Vertices that name an image BuildKit looks up, whatever instruction asked for it. */
@@ -29,15 +34,16 @@ const LOOKED_UP = /^\[internal\] load metadata for (\S+)|^(?:\[[^\]]*\] )?FROM (
 export async function buildImage(job: BuildJob, tools: ImageTools): Promise<BuildLine> {
   const ending = new AbortController();
   const signal = AbortSignal.any([job.signal, ending.signal]);
+  const secrets = createSecretTaker(tools.key, job.ownerId);
   try {
-    const repacked = repackContext(job.body, tools.settings, signal);
+    const repacked = repackContext(job.body, tools.settings, signal, secrets.take);
     const { context, ...head } = await takeHead(repacked, join(job.work, "context.tar"));
     const { config } = head;
     const owner = ownerOf(config, job.ownerId);
     const guard = createGuard(owner, config, tools.images, ending);
     guard.checkDockerfile(head.dockerfile);
     const { image, push } = decideTarget(config, tools.images);
-    const log = createLogFormatter(job.tell);
+    const log = createLogFormatter(job.tell, secrets.mask);
     const built = await tools.buildkit.build({
       context,
       dockerfile: DOCKERFILE,
@@ -46,7 +52,7 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
       ...platformOf(config),
       cacheScope: tools.images.sharedCache ? "" : owner,
       network: tools.images.network,
-      secrets: new Map(),
+      secrets: secrets.values,
       findLogin: tools.findLogin,
       image,
       push,
@@ -63,7 +69,8 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
     const sizeBytes = size === undefined ? {} : { sizeBytes: size };
     return { status: "success", image: config.image, digest, ...sizeBytes };
   } catch (error) {
-    throw tools.images.network === "none" ? withNetworkHint(error) : error;
+    const hinted = tools.images.network === "none" ? withNetworkHint(error) : error;
+    throw hideSecrets(hinted, secrets.mask());
   } finally {
     ending.abort();
   }
@@ -74,6 +81,12 @@ function withNetworkHint(error: unknown): unknown {
   if (!(error instanceof HttpError) || !/^Step "\[[^"]*\] RUN /.test(error.message)) return error;
   const hint = `${error.message} (RUN has no network here: build_network)`;
   return new HttpError(error.status, error.code, hint, { cause: error });
+}
+
+/** An error is told and logged with all its causes. */
+function hideSecrets(error: unknown, { hide }: Mask): unknown {
+  if (!(error instanceof HttpError) || hide(describe(error)) === describe(error)) return error;
+  return new HttpError(error.status, error.code, hide(error.message));
 }
 
 /** Whoever is no owner has the payload secret, and with it the platform. */

@@ -1,5 +1,6 @@
 import test from "ava";
 import type { BuildEvent } from "../buildkit/build-event.ts";
+import { createMask } from "../secrets/mask-secrets.ts";
 import { createLogFormatter } from "./format-log.ts";
 
 const step = "sha256:1";
@@ -56,4 +57,21 @@ test("a line without an end is told in pieces and not held", (t) => {
     lines.map((line) => line.length),
     [6_000, 6_000, 6_000, 6_000, 6_000],
   );
+});
+
+test("a secret is hidden wherever a line without an end is cut", (t) => {
+  const secret = "correct horse battery staple";
+  const mask = createMask(new Map([["a", Buffer.from(secret)]]));
+
+  for (let before = 4_000; before < 4_300; before++) {
+    const lines: string[] = [];
+    const tell = createLogFormatter(
+      (line) => lines.push(line),
+      () => mask,
+    );
+    for (const text of ["x".repeat(before), secret.slice(0, 9), secret.slice(9), "y".repeat(9_000)])
+      tell(output(text));
+    tell(done);
+    t.is(lines.join(""), `${"x".repeat(before)}***${"y".repeat(9_000)}`);
+  }
 });

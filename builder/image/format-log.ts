@@ -1,5 +1,6 @@
 import { StringDecoder } from "node:string_decoder";
 import type { BuildEvent } from "../buildkit/build-event.ts";
+import { type Mask, NO_MASK } from "../secrets/mask-secrets.ts";
 
 /** Longest line that is held until its end comes. */
 const LINE_CHARACTERS = 4_096;
@@ -7,8 +8,15 @@ const LINE_CHARACTERS = 4_096;
 /** Housekeeping of BuildKit that says nothing to people. */
 const INTERNAL = /^\[(?:internal|auth)\]|^http:\/\/buildkit-session\/|^copy \//;
 
-/** Turn a build's events into lines: names of steps as they begin, and what they print, whole lines at a time. */
-export function createLogFormatter(tell: (line: string) => void): (event: BuildEvent) => void {
+/**
+ * Turn a build's events into lines: names of steps as they begin, and what they print, whole lines at a time.
+ * What `mask` hides is in none of them, also where a long line is cut.
+ */
+export function createLogFormatter(
+  tellLine: (line: string) => void,
+  mask: () => Mask = () => NO_MASK,
+): (event: BuildEvent) => void {
+  const tell = (line: string) => tellLine(mask().hide(line));
   const unfinished = new Map<string, { readonly decoder: StringDecoder; text: string }>();
 
   return (event) => {
@@ -37,9 +45,12 @@ export function createLogFormatter(tell: (line: string) => void): (event: BuildE
     const lines = (line.text + line.decoder.write(Buffer.from(bytes))).split("\n");
     line.text = lines.pop() ?? "";
     for (const one of lines) tell(lastOf(one));
-    if (line.text.length < LINE_CHARACTERS) return;
-    tell(lastOf(line.text));
-    line.text = "";
+    const { hide, longest } = mask();
+    if (line.text.length < LINE_CHARACTERS + longest) return;
+    const hidden = hide(line.text);
+    const end = Math.max(0, hidden.length - longest);
+    tell(lastOf(hidden.slice(0, end)));
+    line.text = hidden.slice(end);
   }
 
   function flush(step: string): void {

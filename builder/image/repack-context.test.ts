@@ -40,6 +40,7 @@ const HOSTILE: Readonly<Record<string, readonly [readonly Entry[], RegExp]>> = {
   ],
   "a device": [[{ name: "context/a", type: "character-device", devmajor: 1 }], /device/],
   "a hard link": [[{ name: "context/b", type: "link", linkname: "/etc/passwd" }], /is a link/],
+  "settings that come twice": [CONFIG, /appears twice/],
   "too many entries": [
     Array.from({ length: 51 }, (_, index) => ({ name: `context/${index}`, text: "" })),
     /one entry too many/,
@@ -93,8 +94,12 @@ test("the context is written anew at the root, with fixed times and plain modes,
     ...CONFIG,
   ]);
 
-  const { entries, config, dockerfile } = await read(t, tar);
+  const taken: string[] = [];
+  const { entries, config, dockerfile } = await read(t, tar, (envelope) =>
+    taken.push(Buffer.from(envelope).toString()),
+  );
 
+  t.deepEqual(taken, ["sealed"]);
   t.deepEqual(entries, [
     ["./", "directory", 0o755, ""],
     ["bin/run", "file", 0o755, "#!"],
@@ -120,7 +125,7 @@ test("a head that comes early is known before the rest has come", async (t) => {
   }
 
   const { signal } = new AbortController();
-  const repacked = repackContext(Readable.from(slowly()), LIMITS, signal);
+  const repacked = repackContext(Readable.from(slowly()), LIMITS, signal, noSecrets);
   const { context, dockerfile } = await takeHead(repacked, "/none");
   ask();
 
@@ -140,7 +145,7 @@ test("a head that comes late, behind more than is held, loses nothing", async (t
 test("an abort ends the reading with its reason", async (t) => {
   const leaving = new AbortController();
   const body = new Readable({ read() {} });
-  const repacked = repackContext(body, LIMITS, leaving.signal);
+  const repacked = repackContext(body, LIMITS, leaving.signal, noSecrets);
 
   leaving.abort(new Error("superseded"));
 
@@ -148,11 +153,19 @@ test("an abort ends the reading with its reason", async (t) => {
   t.true(body.destroyed);
 });
 
-async function read(t: ExecutionContext, tar: Uint8Array) {
+function noSecrets(): void {
+  throw new Error("There are none in these.");
+}
+
+async function read(
+  t: ExecutionContext,
+  tar: Uint8Array,
+  takeSecrets: (envelope: Uint8Array) => void = noSecrets,
+) {
   const folder = await mkdtemp(join(tmpdir(), "ofc-repack-"));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const { signal } = new AbortController();
-  const repacked = repackContext(Readable.from([tar]), LIMITS, signal);
+  const repacked = repackContext(Readable.from([tar]), LIMITS, signal, takeSecrets);
   const { context, config, dockerfile } = await takeHead(repacked, join(folder, "spool"));
   const archive = extract();
   const whole = await collect(context);

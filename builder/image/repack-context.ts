@@ -33,17 +33,19 @@ const DOCKERFILE_BYTES = 64 * 1024;
 /**
  * Write a build's tar anew while it arrives: the context alone, at its root, of checked entries with fixed
  * owners and times. Both promises of the result reject with 422 for what breaks a rule, 400 for a torn tar.
+ * `takeSecrets` gets the sealed secrets, where there are any, before the tar has ended.
  */
 export function repackContext(
   body: Readable,
   settings: BuilderSettings,
   signal: AbortSignal,
+  takeSecrets: (envelope: Uint8Array) => void,
 ): Repacked {
   const { promise: head, resolve, reject } = Promise.withResolvers<ContextHead>();
   // Whoever reads the tar hears of it, too.
   head.catch(() => {});
   const tar = pack();
-  copyEntries(body, tar, settings, resolve, signal).then(
+  copyEntries(body, tar, settings, resolve, signal, takeSecrets).then(
     () => tar.finalize(),
     (error: unknown) => {
       const refusal = signal.aborted ? signal.reason : toRefusal(error);
@@ -62,6 +64,7 @@ async function copyEntries(
   settings: BuilderSettings,
   tellHead: (head: ContextHead) => void,
   signal: AbortSignal,
+  takeSecrets: (envelope: Uint8Array) => void,
 ): Promise<void> {
   const decide = createEntryRules(settings);
   const seen: Seen = { links: new Map(), config: undefined, dockerfile: undefined };
@@ -75,7 +78,9 @@ async function copyEntries(
   feeding.catch(() => {});
 
   for await (const entry of archive as AsyncIterable<Entry>) {
-    await copyEntry(entry, decide(entry.header), tar, seen);
+    const placed = decide(entry.header);
+    if (placed.kind === "secrets") takeSecrets(await collectEntry(entry));
+    else await copyEntry(entry, placed, tar, seen);
     const { config, dockerfile } = seen;
     if (config !== undefined && dockerfile !== undefined) tellHead({ config, dockerfile });
     entry.resume();
@@ -86,7 +91,12 @@ async function copyEntries(
   if (seen.dockerfile === undefined) throw refuse(`has no context/${DOCKERFILE}`);
 }
 
-async function copyEntry(entry: Entry, placed: Placed, tar: Pack, seen: Seen): Promise<void> {
+async function copyEntry(
+  entry: Entry,
+  placed: Exclude<Placed, { readonly kind: "secrets" }>,
+  tar: Pack,
+  seen: Seen,
+): Promise<void> {
   if (placed.kind === "ignored") return;
   if (placed.kind === "config") {
     seen.config = parseBuildConfig(await collectEntry(entry));

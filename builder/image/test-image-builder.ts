@@ -6,6 +6,7 @@ import { silentLog } from "#sdk/log.ts";
 import type { BuildLine } from "#sdk/messages.ts";
 import type { BuildkitAddress } from "../buildkit/address.ts";
 import { createImageBuilder, type ImageBuilder, type ImageBuilderTools } from "../image-builder.ts";
+import { VECTOR } from "../secrets/test-seal.ts";
 import {
   configEntry,
   type Entries,
@@ -28,7 +29,7 @@ export type TestImageBuilder = {
   left(): Promise<string[]>;
 };
 
-type Changed = Partial<Pick<ImageBuilderTools, "settings" | "findLogin">> & {
+type Changed = Partial<Pick<ImageBuilderTools, "settings" | "findLogin" | "log">> & {
   readonly images?: Partial<ImageSettings>;
 };
 
@@ -43,6 +44,7 @@ export async function startImageBuilder(
     dataFolder,
     keys: [KEY],
     address,
+    buildKey: VECTOR.key,
     images: { network: "none", ...readImageSettings({}, "ofc.local"), ...images },
     log: silentLog,
     ...changed,
@@ -51,7 +53,7 @@ export async function startImageBuilder(
     await builder.close();
     await rm(dataFolder, { recursive: true, force: true });
   });
-  const answer = answerRequests(builder.handler, silentLog);
+  const answer = answerRequests(builder.handler, changed.log ?? silentLog);
   return {
     builder,
     answer,
@@ -63,14 +65,15 @@ export async function startImageBuilder(
   };
 }
 
-/** A build context of these files for `ofc.local/alice/shop/<name>:1`. */
+/** A build context of these files for `ofc.local/alice/shop/<name>:1`, and what comes after it. */
 export function packImage(
   files: Entries,
   { name = "cart", ...config }: { readonly name?: string; readonly [field: string]: unknown } = {},
+  last: Entries = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const entries = Object.entries(files).map(([path, text]) => [`context/${path}`, text]);
   const image = `ofc.local/alice/shop/${name}:1`;
-  return packTar({ ...configEntry({ image, ...config }), ...Object.fromEntries(entries) });
+  return packTar({ ...configEntry({ image, ...config }), ...Object.fromEntries(entries), ...last });
 }
 
 /** What was printed and told, as one text. */

@@ -45,6 +45,7 @@ test("a first start makes the folder, its format and its secrets, for this user 
   t.deepEqual(Object.keys(secrets), [
     "basic-auth-password",
     "basic-auth-user",
+    "build-key",
     "forge-webhook-secret",
     "github-webhook-secret",
     "payload-secret",
@@ -54,6 +55,7 @@ test("a first start makes the folder, its format and its secrets, for this user 
     t.is(await modeOf(join(data.secrets, name)), "600", name);
   t.is(secrets["basic-auth-user"], "admin\n");
   t.is(createPrivateKey(secrets["private-key"] ?? "").asymmetricKeyType, "rsa");
+  t.is(Buffer.from(secrets["build-key"] ?? "", "base64").length, 32);
   const random = Object.entries(secrets).filter(([name]) => /secret|password/.test(name));
   for (const [name, value] of random) t.regex(value, /^[0-9a-f]{64}\n$/, name);
   t.is(new Set(random.map(([, value]) => value)).size, 4);

@@ -137,6 +137,8 @@ async function makeSecrets(folder: string): Promise<void> {
     "payload-secret": random,
     "github-webhook-secret": random,
     "forge-webhook-secret": random,
+    // Any 32 bytes are a key of Curve25519; written as `faas-cli secret keygen` writes it.
+    "build-key": () => randomBytes(32).toString("base64"),
     "private-key": () =>
       generateKeyPairSync("rsa", { modulusLength: 2048 })
         .privateKey.export({ type: "pkcs8", format: "pem" })

@@ -65,6 +65,7 @@ async function openImageBuilder(base: Foundation, engine: Promise<unknown>) {
     keys: [secrets.payloadKey],
     address,
     images: { ...images, network: run.network },
+    buildKey: secrets.buildKey,
     ...(logins === undefined ? {} : { findLogin: readLogins(logins) }),
     settings: readBuilderSettings(env),
     log,

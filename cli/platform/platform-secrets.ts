@@ -5,6 +5,8 @@ import { readSecret } from "#sdk/secrets.ts";
 export type PlatformSecrets = {
   readonly basicAuth: { readonly user: string; readonly password: string };
   readonly payloadKey: PayloadKey;
+  /** Opens the build secrets of faas-cli: base64 of 32 bytes. */
+  readonly buildKey: string;
   readonly githubWebhookSecret: string;
   readonly forgeWebhookSecret: string;
   /** PEM of the GitHub App's key; the forge knows the platform by its public half. */
@@ -14,20 +16,29 @@ export type PlatformSecrets = {
 
 /** Read the platform's secrets; a missing or empty one stops the start. */
 export async function readPlatformSecrets(folder: string): Promise<PlatformSecrets> {
-  const [user, password, payloadSecret, githubWebhookSecret, forgeWebhookSecret, privateKey] =
-    await Promise.all(
-      [
-        "basic-auth-user",
-        "basic-auth-password",
-        "payload-secret",
-        "github-webhook-secret",
-        "forge-webhook-secret",
-        "private-key",
-      ].map((name) => readSecret(folder, name)),
-    );
+  const [
+    user,
+    password,
+    payloadSecret,
+    githubWebhookSecret,
+    forgeWebhookSecret,
+    privateKey,
+    buildKey,
+  ] = await Promise.all(
+    [
+      "basic-auth-user",
+      "basic-auth-password",
+      "payload-secret",
+      "github-webhook-secret",
+      "forge-webhook-secret",
+      "private-key",
+      "build-key",
+    ].map((name) => readSecret(folder, name)),
+  );
   return {
     basicAuth: { user: user ?? "", password: password ?? "" },
     payloadKey: toPayloadKey(payloadSecret ?? ""),
+    buildKey: buildKey ?? "",
     githubWebhookSecret: githubWebhookSecret ?? "",
     forgeWebhookSecret: forgeWebhookSecret ?? "",
     privateKey: privateKey ?? "",
