@@ -20,7 +20,7 @@ export type CommandEntry = {
 const port = new Option("--port <number>", "port of the gateway, 0 for any free one")
   .default(8080)
   .argParser(parsePort);
-const engine = new Option("--engine <kind>", "where functions run")
+const engine = new Option("--engine <kind>", "where functions run; auto is Docker where it answers")
   .choices(["auto", "process", "docker"])
   .default("auto");
 const json = new Option("--json", "print JSON, for programs");

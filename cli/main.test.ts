@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,14 +83,18 @@ test("a remote is refused outside a repository and without a slash, before anyth
 });
 
 test("up on a port in use says so and leaves nothing running", async (t) => {
-  const taken = createServer().listen(0, "127.0.0.1");
-  t.teardown(() => taken.close());
-  await new Promise((resolve) => taken.once("listening", resolve));
-  const address = taken.address();
-  const port = String(typeof address === "object" && address !== null ? address.port : 0);
+  const port = await takePort(t);
   const data = await emptyFolder(t);
 
-  const { code, stderr } = await runOfc(["up", "--port", port, "--data", data]);
+  const { code, stderr } = await runOfc([
+    "up",
+    "--port",
+    port,
+    "--data",
+    data,
+    "--engine",
+    "process",
+  ]);
 
   t.is(code, 1);
   t.true(
@@ -110,3 +114,27 @@ test("an engine that is not there is refused by up in one sentence", async (t) =
   t.is(code, 1);
   t.true(stderr.startsWith(`ofc up: No Docker answers at ${data}/docker.sock: install it`), stderr);
 });
+
+test("without Docker up says why it is not used, and what it takes", async (t) => {
+  const data = await emptyFolder(t);
+  const env = { DOCKER_HOST: "ssh://me:hunter2@far" };
+  // A port in use ends it before anything is left running.
+  const port = await takePort(t);
+
+  const { stdout, stderr } = await runOfc(["up", "--port", port, "--data", data], { env });
+
+  t.regex(
+    stdout,
+    /\nnot Docker: DOCKER_HOST is "ssh:\/\/…@far": functions run on this machine's own Docker only, .*\n/,
+  );
+  t.false(`${stdout}${stderr}`.includes("hunter2"));
+  t.is(await readFile(join(data, "engine/kind"), "utf8"), "process\n");
+});
+
+async function takePort(t: ExecutionContext): Promise<string> {
+  const taken = createServer().listen(0, "127.0.0.1");
+  t.teardown(() => taken.close());
+  await new Promise((resolve) => taken.once("listening", resolve));
+  const address = taken.address();
+  return String(typeof address === "object" && address !== null ? address.port : 0);
+}

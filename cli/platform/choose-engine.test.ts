@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { ConfigError } from "#sdk/env.ts";
 import { chooseEngine } from "./choose-engine.ts";
 
 async function setUp(t: ExecutionContext, recorded?: string) {
@@ -20,18 +21,40 @@ const isAway = async () => {
 };
 
 for (const [asked, chosen] of [
-  ["auto", "process"],
+  ["auto", "docker"],
   ["process", "process"],
   ["docker", "docker"],
 ] as const) {
   test(`${asked} is the ${chosen} engine, recorded at first start`, async (t) => {
     const { folder, kind } = await setUp(t);
 
-    t.is(await chooseEngine(folder, asked, answers), chosen);
+    t.deepEqual(await chooseEngine(folder, asked, answers), { kind: chosen });
     t.is(await kind(), `${chosen}\n`);
-    t.is(await chooseEngine(folder, "auto", isAway), chosen);
+    t.deepEqual(await chooseEngine(folder, "auto", isAway), { kind: chosen });
   });
 }
+
+test("auto is the process engine where Docker cannot be used, says why, and stays it", async (t) => {
+  const { folder, kind } = await setUp(t);
+
+  const first = await chooseEngine(folder, "auto", isAway);
+  const next = await chooseEngine(folder, "auto", answers);
+
+  t.deepEqual(first, { kind: "process", whyNotDocker: "No Docker answers" });
+  t.deepEqual(next, { kind: "process" });
+  t.is(await kind(), "process\n");
+});
+
+test("a setting that cannot be read decides for no engine", async (t) => {
+  const { folder, kind } = await setUp(t);
+  const isMistyped = async () => {
+    throw new ConfigError(['function_tmp_mb is "much"']);
+  };
+
+  await t.throwsAsync(chooseEngine(folder, "auto", isMistyped), { instanceOf: ConfigError });
+
+  await t.throwsAsync(kind(), { code: "ENOENT" });
+});
 
 test("where Docker cannot be used the docker engine is refused, and nothing recorded", async (t) => {
   const { folder, kind } = await setUp(t);

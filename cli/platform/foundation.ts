@@ -68,8 +68,9 @@ export async function startFoundation(
     ({ path }) => path,
   );
   onStop(data.unlock);
-  const engineKind = await chooseEngine(data.path, options.engine, () => checkDocker(read.env));
-  const given = withEngine(read, engineKind);
+  const chosen = await chooseEngine(data.path, options.engine, () => checkDocker(read.env));
+  if (chosen.whyNotDocker !== undefined) options.say(`not Docker: ${chosen.whyNotDocker}`);
+  const given = withEngine(read, chosen.kind);
   const secrets = await readPlatformSecrets(data.secrets);
   const sockets = socketUrls(data.run);
 
@@ -96,7 +97,7 @@ export async function startFoundation(
     data,
     secrets,
     sockets,
-    engineKind,
+    engineKind: chosen.kind,
     ledger,
     policy: createOwnerPolicy(ledger, given.strangersAllowed),
     gatewayChild,

@@ -60,10 +60,13 @@ async function openDocker({ data, settings, url, log }: Foundation) {
   return { engine, words: engine.isolation };
 }
 
+/** A busy dockerd takes seconds; one that hangs must not keep the first start waiting for ever. */
+const CHECK_LIMIT_MS = 20_000;
+
 /** Rejects with what to do where functions cannot run on Docker. */
 export async function checkDocker(env: Env): Promise<void> {
   const { connectDocker, readSettings } = await loadDocker();
-  await connectDocker(env.DOCKER_HOST, readSettings(env));
+  await connectDocker(env.DOCKER_HOST, { ...readSettings(env), dockerTimeoutMs: CHECK_LIMIT_MS });
 }
 
 /** Its code takes memory that the process engine has no use for. */

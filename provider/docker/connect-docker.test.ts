@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connectDocker, readSocketPath, refuseElsewhere } from "./connect-docker.ts";
+import { connectDocker, readSocketPath, refuseElsewhere, refuseOld } from "./connect-docker.ts";
 import { defaultSettings } from "./settings.ts";
 
 const info = {
@@ -48,6 +48,18 @@ test("a file where the socket should be is told as it is", async (t) => {
 
   await t.throwsAsync(connecting, { message: /docker\.sock/ });
 });
+
+for (const ServerVersion of ["19.03.15", "4.3.1"]) {
+  test(`a Docker ${ServerVersion} is refused as too old`, (t) => {
+    t.throws(() => refuseOld({ ServerVersion }), { message: /need Docker Engine 20\.10 or newer/ });
+  });
+}
+
+for (const ServerVersion of ["20.10.24+dfsg1", "29.0.0", "dev"]) {
+  test(`a Docker ${ServerVersion} is taken`, (t) => {
+    t.notThrows(() => refuseOld({ ServerVersion }));
+  });
+}
 
 for (const [changed, message] of [
   [{ OSType: "windows" }, /windows/],

@@ -38,6 +38,7 @@ export async function connectDocker(
     throw new Error(explainFailure(socketPath, cause), { cause });
   });
   const found = info.parse(answer);
+  refuseOld(found);
   refuseElsewhere(found);
   refuseRuntime(found, settings.ociRuntime);
   return { calls, streams: new DockerClient({ socketPath }), socketPath, info: found };
@@ -68,6 +69,16 @@ function explainFailure(socketPath: string, error: unknown): string {
     default:
       return `Docker at ${socketPath} does not work: ${describe(error)}.`;
   }
+}
+
+/** What takes Docker's place at its socket often has versions of its own, and no BuildKit. */
+export function refuseOld({ ServerVersion }: Pick<DockerInfo, "ServerVersion">): void {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(ServerVersion) ?? [];
+  // A build of one's own may say anything.
+  if (major === undefined || Number(major) * 100 + Number(minor) >= 2_010) return;
+  throw new Error(
+    `Docker says its version is ${ServerVersion}; functions need Docker Engine 20.10 or newer.`,
+  );
 }
 
 /** Docker Desktop and rootless Docker keep containers in a network that this machine does not reach. */

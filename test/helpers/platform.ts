@@ -34,7 +34,8 @@ export type PlatformOptions = {
 export async function startPlatform(options: PlatformOptions = {}): Promise<RunningPlatform> {
   const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), "ofc-test-")));
   const env = { ...process.env, ...options.env };
-  const engine = options.engine === undefined ? [] : ["--engine", options.engine];
+  // A machine with Docker must not decide what is tested.
+  const engine = ["--engine", options.engine ?? "process"];
   const child = spawnOfc(["up", "--port", "0", "--data", dataFolder, ...engine], env);
   const ended = once(child, "exit");
   const words: string[] = [];
