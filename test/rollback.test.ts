@@ -24,8 +24,8 @@ test("a function goes back to an earlier version in one switch, and stays there 
   );
   t.true(readme !== two);
   t.deepEqual([stayed, forward, await ask()], ["one", "two", "three"]);
-  t.regex(listed, new RegExp(`^${to} +serving +\\d+ .* roll-back$`, "m"));
-  t.regex(listed, new RegExp(`^${from} +retired +\\d+ .* push$`, "m"));
+  t.regex(listed, new RegExp(`^${to} +serving +\\d+ .* roll-back +http`, "m"));
+  t.regex(listed, new RegExp(`^${from} +retired +\\d+ .* push +http`, "m"));
 });
 
 test("what cannot be gone back to is refused with what can", async (t) => {
@@ -60,7 +60,7 @@ for (const point of ["declareRollback:after", "markRelease:before"]) {
 
     t.is(await until(async () => (await ask(next)) === "one" && "one"), "one");
     await until(async () =>
-      /^\w+ +serving .* roll-back$/m.test(await next.ofc("versions", "alice-cart")),
+      /^\w+ +serving .* roll-back +http/m.test(await next.ofc("versions", "alice-cart")),
     );
   });
 }
