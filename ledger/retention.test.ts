@@ -112,6 +112,25 @@ test("what serves and the releases to go back to stay, however old and many", (t
   t.is(ledger.currentRelease("alice-cart")?.buildId, builds.at(-1)?.id);
 });
 
+test("failed releases and roll-backs take nothing from what can be gone back to", (t) => {
+  const { ledger, deploy, tellAll, wait, kept } = setUp(t);
+  const [, first, second] = [deploy(), deploy(), deploy()].map(({ id }) => id);
+  for (const back of [1, 1, 1]) {
+    const [, other] = ledger.listReleases("alice-cart", 2);
+    if (other === undefined) throw new Error(`Nothing to go back to by ${back}`);
+    const { id } = ledger.declareRollback(other);
+    ledger.markRelease(id, "alice-cart", "serving");
+  }
+  const failed = [deploy(), deploy(), deploy()].map(({ id }) => id);
+  for (const id of failed.slice(0, 2)) ledger.markRelease(id, "alice-cart", "failed");
+  tellAll();
+  wait(91 * DAY_MS);
+
+  pruneAll(ledger, { releases: 3 });
+
+  t.deepEqual(kept(), [first, second, failed[2]]);
+});
+
 test("a function that was removed keeps no releases", (t) => {
   const { ledger, deploy, fail, tellAll, wait, kept } = setUp(t);
   deploy();

@@ -73,8 +73,10 @@ function findUnneeded(
 const IS_NEEDED = `(r.state = 'serving' OR (
   EXISTS (SELECT 1 FROM name_claims c WHERE c.kind = 'function' AND c.name = r.service
     AND c.owner_id = r.owner_id AND c.freed_at IS NULL)
-  AND (SELECT count(*) FROM (SELECT 1 FROM releases n WHERE n.service = r.service
-    AND n.fence > r.fence LIMIT $releases)) < $releases))`;
+  AND r.state <> 'failed'
+  AND (SELECT count(DISTINCT build_id) FROM (SELECT n.build_id FROM releases n
+    WHERE n.service = r.service AND n.fence > r.fence AND n.state IN ('serving', 'retired')
+    LIMIT 20 * $releases)) < $releases))`;
 
 /** Sequence of the newest build that the owner's `kept` newest ones leave over; 0 for none. */
 function findSurplus(db: Database, ownerId: OwnerId, kept: number): number {

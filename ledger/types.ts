@@ -225,7 +225,7 @@ export type Retention = {
   readonly auditMs: number;
   /** How long a source may repeat a delivery: no build or delivery that is younger goes. */
   readonly repeatMs: number;
-  /** Newest releases of a function that stay, because it can go back to them. */
+  /** Newest builds of a function that served and stay, because it can go back to them. */
   readonly releases: number;
 };
 

@@ -13,11 +13,11 @@ import { formatVersionName } from "#sdk/names.ts";
 import type { Forge } from "../../forge/forge.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { describeEnd } from "./describe-end.ts";
-import { listVersions } from "./keep-versions.ts";
+import { listServed, listVersions, shortSha } from "./list-versions.ts";
 import type { OwnerPolicy } from "./owner-policy.ts";
 import { redeploy } from "./redeploy.ts";
 import { removeFunctions } from "./remove-functions.ts";
-import { listServed, rollBackFunction, shortSha } from "./roll-back-function.ts";
+import { rollBackFunction } from "./roll-back-function.ts";
 
 export type AdminTools = {
   readonly ledger: Ledger;

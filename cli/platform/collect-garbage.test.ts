@@ -14,7 +14,7 @@ import {
   setUp as setUpLedger,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Build } from "#ledger/types.ts";
+import type { Build, ReleaseState } from "#ledger/types.ts";
 import { createLog } from "#sdk/log.ts";
 import { createArtifactStore } from "../../builder/host/artifact-store.ts";
 import { createGarbage, type GarbageTools, readGarbageSettings } from "./collect-garbage.ts";
@@ -68,14 +68,14 @@ async function setUp(t: ExecutionContext, env: Record<string, string> = {}) {
       });
       return digest;
     },
-    /** A push that makes `digest` serve as alice-cart. */
-    serve(digest: string, number: number): void {
+    /** A push that makes `digest` serve as alice-cart, or tries to. */
+    serve(digest: string, number: number, state: ReleaseState = "serving"): void {
       const held = claim(ledger, buildOf(ledger.acceptPush(push({ sha: shaOf(number) }))));
       deployUp(ledger, held, planOf(plannedFunction("cart")));
       ledger.forgetArtifact(alice.id, "v1:cart");
       const id = `release-${number}`;
       ledger.declareRelease(held, { ...releaseDraft("alice-cart", id), digest });
-      ledger.markRelease(id, "alice-cart", "serving");
+      ledger.markRelease(id, "alice-cart", state);
       ledger.endBuild(held, "live", "", []);
     },
     keys: () => ledger.listArtifacts().map(({ key }) => key),
@@ -119,6 +119,23 @@ test("of a function's releases the newest keep their artefacts, on disk and in t
   t.deepEqual([...removed].sort(), digests.slice(0, 2).sort());
   t.deepEqual(keys(), ["v1:3", "v1:4"]);
   t.deepEqual(await folders(), digests.slice(2).map(hexOf).sort());
+});
+
+test("releases that failed, and the same commit again, take nothing from what can be gone back to", async (t) => {
+  const { ledger, garbage, build, serve, keys, wait } = await setUp(t);
+  for (const number of [1, 2, 3]) {
+    serve(await build(`v1:${number}`), number);
+    wait(1);
+  }
+  serve(await build("v1:bad"), 4, "failed");
+  const target = ledger.listReleases("alice-cart", 10).find(({ id }) => id === "release-3");
+  if (target === undefined) throw new Error("release-3 is gone");
+  const { id } = ledger.declareRollback(target);
+  ledger.markRelease(id, "alice-cart", "serving");
+
+  await garbage.collectArtifacts();
+
+  t.deepEqual(keys(), ["v1:2", "v1:3"]);
 });
 
 test("what a build under way has planned, and what the engine runs, stays", async (t) => {

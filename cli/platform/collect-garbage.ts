@@ -10,10 +10,12 @@ import {
   sumBytes,
 } from "./decide-garbage.ts";
 import { type Cache, dropFolder, findCaches, findForgotten } from "./find-caches.ts";
-import { digestsOf, rankArtifacts, releasesLookedAt } from "./rank-artifacts.ts";
+import { digestsOf, rankArtifacts } from "./rank-artifacts.ts";
 import { pruneLedger, readRetention } from "./retention.ts";
 
 const MIB = 1_024 ** 2;
+/** Builds remembered for each release that is kept: a commit may have been built more than once. */
+const BUILDS_PER_RELEASE = 4;
 
 export type GarbageSettings = ArtifactLimits & {
   /** Of mirrors, package caches and logs together. */
@@ -36,7 +38,7 @@ export function readGarbageSettings(env: Env): GarbageSettings {
     ownerLogBytes: mib("owner_logs_mib", 512, 1),
     intervalMs: read.milliseconds("garbage_interval", "1h"),
     ownerBytes: readOwnerQuotas(env).artifactBytes,
-    retention: readRetention(env, releasesLookedAt(keepReleases)),
+    retention: readRetention(env, keepReleases * BUILDS_PER_RELEASE),
   });
 }
 
@@ -129,7 +131,7 @@ function findUnneeded(
 ): readonly Artifact[] {
   const byOwner = Map.groupBy(ledger.listArtifacts(), ({ ownerId }) => ownerId);
   return [...byOwner].flatMap(([ownerId, owned]) => {
-    const ranks = rankArtifacts(ledger, ownerId, owned, running, settings.keepReleases);
+    const ranks = rankArtifacts(ledger, ownerId, owned, running);
     return decideArtifacts(owned, ranks, settings, now);
   });
 }

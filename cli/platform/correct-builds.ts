@@ -1,7 +1,7 @@
 import type { Build, Correction, Ledger, Release, WantedStatus } from "#ledger/types.ts";
 import { stackStatus } from "#sdk/stack-status.ts";
 import { type StatusUrls, statusUrl } from "#sdk/status-urls.ts";
-import { shortSha } from "./roll-back-function.ts";
+import { shortSha } from "./list-versions.ts";
 
 type Builds = Pick<Ledger, "findBuild" | "findOwner" | "findRepository" | "listBuilds">;
 

@@ -1,7 +1,7 @@
-import type { Ledger, Release } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types.ts";
 import type { Engine } from "#provider/provider.ts";
 import { formatVersionName } from "#sdk/names.ts";
-import { listServed, shortSha } from "./roll-back-function.ts";
+import { listVersions, shortSha } from "./list-versions.ts";
 
 export type KeepVersionsTools = {
   readonly ledger: Ledger;
@@ -15,20 +15,6 @@ export function startKeepingVersions(tools: KeepVersionsTools): () => void {
   const { ledger } = tools;
   for (const { service } of ledger.listServing({})) keep(tools, service);
   return ledger.watchReleases((service) => keep(tools, service));
-}
-
-/**
- * What a function serves, and what it served before, the newest first: one release for each commit. Empty
- * when it is no more.
- */
-export function listVersions(ledger: Ledger, service: string, count: number): Release[] {
-  if (ledger.currentRelease(service) === undefined) return [];
-  const bySha = new Map<string, Release>();
-  for (const release of listServed(ledger, service)) {
-    const sha = shortSha(release);
-    if (/^[0-9a-f]{7}$/.test(sha) && !bySha.has(sha)) bySha.set(sha, release);
-  }
-  return [...bySha.values()].slice(0, count);
 }
 
 function keep({ ledger, engine, keepReleases }: KeepVersionsTools, service: string): void {

@@ -96,14 +96,11 @@ async function evictArtifacts(tools: RoomTools, excess: number, now: UnixMs): Pr
 type Content = Evictable & { readonly artifacts: readonly Artifact[] };
 
 /** What is stored under each digest, for whichever owners and keys. */
-function listContents(
-  { ledger, settings }: RoomTools,
-  running: ReadonlySet<string>,
-): readonly Content[] {
+function listContents({ ledger }: RoomTools, running: ReadonlySet<string>): readonly Content[] {
   const all = ledger.listArtifacts();
   const needed = new Set<string>(running);
   for (const [ownerId, owned] of Map.groupBy(all, (one) => one.ownerId)) {
-    const ranks = rankArtifacts(ledger, ownerId, owned, running, settings.keepReleases);
+    const ranks = rankArtifacts(ledger, ownerId, owned, running);
     for (const [digest, rank] of ranks) if (rank === 0) needed.add(digest);
   }
   return [...Map.groupBy(all, ({ digest }) => digest)].map(([digest, artifacts]) => ({

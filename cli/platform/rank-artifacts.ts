@@ -1,12 +1,6 @@
 import type { Artifact, Ledger } from "#ledger/types.ts";
 import type { Ranks } from "./decide-garbage.ts";
-
-/** Releases looked through for each that is kept: the same content may have been released more than once. */
-const RELEASES_PER_KEPT = 4;
-
-export function releasesLookedAt(keepReleases: number): number {
-  return keepReleases * RELEASES_PER_KEPT;
-}
+import { listEverServed, newestOfCommits } from "./list-versions.ts";
 
 /** How much each of an owner's artefacts is needed now, by what serves, runs, is planned or was released. */
 export function rankArtifacts(
@@ -14,7 +8,6 @@ export function rankArtifacts(
   ownerId: string,
   owned: readonly Artifact[],
   running: ReadonlySet<string>,
-  keepReleases: number,
 ): Ranks {
   const ranks = new Map<string, number>();
   const note = (digest: string, value: number) =>
@@ -24,9 +17,8 @@ export function rankArtifacts(
   for (const { key, digest } of owned) if (planned.has(key) || running.has(digest)) note(digest, 0);
   for (const { service, digest: current } of ledger.listServing({ ownerId })) {
     note(current, 0);
-    const releases = ledger.listReleases(service, releasesLookedAt(keepReleases));
-    const digests = new Set(releases.map(({ digest }) => digest));
-    for (const [index, digest] of [...digests].entries()) note(digest, index + 1);
+    const versions = newestOfCommits(listEverServed(ledger, service));
+    for (const [index, { digest }] of versions.entries()) note(digest, index + 1);
   }
   return ranks;
 }

@@ -4,6 +4,7 @@ import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import { deployRelease, isRefusal } from "../../functions/buildshiprun/deploy-release.ts";
+import { listServed, shortSha } from "./list-versions.ts";
 
 export type RollbackTools = {
   readonly ledger: Ledger;
@@ -55,23 +56,6 @@ export async function finishRollbacks(tools: RollbackTools): Promise<void> {
     }
   }
 }
-
-/** What served once and can again, the newest first: as many as their artefacts are kept for. */
-export function listServed(ledger: Ledger, service: string): Release[] {
-  const kept = new Set(ledger.listArtifacts().map(({ digest }) => digest));
-  return ledger
-    .listReleases(service, RELEASES_LOOKED_AT)
-    .filter(
-      ({ state, digest }) => (state === "serving" || state === "retired") && kept.has(digest),
-    );
-}
-
-export function shortSha({ deployment }: Release): string {
-  return deployment.labels?.[labels.gitSha]?.slice(0, 7) ?? "";
-}
-
-/** Failed ones may lie between those that served. */
-const RELEASES_LOOKED_AT = 200;
 
 async function deploy(tools: RollbackTools, declared: Release, target: Release): Promise<Release> {
   try {

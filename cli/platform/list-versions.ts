@@ -1,0 +1,47 @@
+import type { Ledger, Release } from "#ledger/types.ts";
+import { labels } from "#sdk/labels.ts";
+
+/** Failed ones may lie between those that served. */
+const RELEASES_LOOKED_AT = 200;
+
+/**
+ * What a function serves, and what it served before, the newest first: one release for each commit, as many
+ * as their artefacts are kept for. Empty when the function is no more.
+ */
+export function listVersions(ledger: Ledger, service: string, count: number): Release[] {
+  if (ledger.currentRelease(service) === undefined) return [];
+  return newestOfCommits(listServed(ledger, service))
+    .filter((release) => shortSha(release) !== "")
+    .slice(0, count);
+}
+
+/** What served once and can again, the newest first. */
+export function listServed(
+  ledger: Pick<Ledger, "listArtifacts" | "listReleases">,
+  service: string,
+): Release[] {
+  const kept = new Set(ledger.listArtifacts().map(({ digest }) => digest));
+  return listEverServed(ledger, service).filter(({ digest }) => kept.has(digest));
+}
+
+/** What served once, whether its artefact is still there or not. */
+export function listEverServed(ledger: Pick<Ledger, "listReleases">, service: string): Release[] {
+  return ledger
+    .listReleases(service, RELEASES_LOOKED_AT)
+    .filter(({ state }) => state === "serving" || state === "retired");
+}
+
+/** A commit may have been released more than once; what has none stands for itself. */
+export function newestOfCommits(newestFirst: readonly Release[]): Release[] {
+  const byCommit = new Map<string, Release>();
+  for (const release of newestFirst) {
+    const key = shortSha(release) || release.digest;
+    if (!byCommit.has(key)) byCommit.set(key, release);
+  }
+  return [...byCommit.values()];
+}
+
+/** 7 hex digits, or nothing when it was not deployed by a push. */
+export function shortSha({ deployment }: Release): string {
+  return /^[0-9a-f]{7}/.exec(deployment.labels?.[labels.gitSha] ?? "")?.[0] ?? "";
+}
