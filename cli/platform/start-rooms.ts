@@ -83,7 +83,10 @@ function garbageTools(
   return {
     dataFolder: data.path,
     ledger,
-    runningImages: async () => (await engine.inventory()).map(({ status }) => status.image),
+    runningImages: async () => [
+      ...(await engine.inventory()).map(({ status }) => status.image),
+      ...engine.versionImages(),
+    ],
     artifacts,
     settings: readGarbageSettings(settings.env),
     log,
