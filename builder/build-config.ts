@@ -15,6 +15,7 @@ const Wire = z
     lang: z.string().min(1).max(128).optional(),
     buildArgs: z.record(z.string(), z.string()).nullish(),
     platforms: z.array(z.string()).nullish(),
+    skipPush: z.boolean().nullish(),
     ownerId: z.string().min(1).max(128).optional(),
   })
   .refine(({ image, ref }) => image !== undefined || ref !== undefined, "image is required");
@@ -28,13 +29,14 @@ export function parseBuildConfig(bytes: Uint8Array): BuildConfig {
       "bad-config",
       `${CONFIG_ENTRY} is not usable: ${z.prettifyError(result.error)}`,
     );
-  const { image, ref, lang, buildArgs, platforms, ownerId } = result.data;
+  const { image, ref, lang, buildArgs, platforms, skipPush, ownerId } = result.data;
   return {
     v: 1,
     image: image ?? ref ?? "",
     ...(lang === undefined ? {} : { lang }),
     ...(buildArgs ? { buildArgs } : {}),
     ...(platforms ? { platforms } : {}),
+    ...(skipPush === true ? { skipPush } : {}),
     ...(ownerId === undefined ? {} : { ownerId }),
   };
 }

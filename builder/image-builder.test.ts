@@ -7,7 +7,7 @@ import { registryMissing, startRegistry } from "../test/helpers/start-registry.t
 import { until } from "../test/helpers/until.ts";
 import { BASE, openTestBuildkit, runIn, shareBuildkit } from "./buildkit/test-buildkit.ts";
 import { logOf, packImage, startImageBuilder } from "./image/test-image-builder.ts";
-import { signedRequest } from "./test-builder.ts";
+import { faasCliRequest, parseLines, signedRequest } from "./test-builder.ts";
 
 const { dockerTest, setUp } = shareBuildkit(test, "images are not built", {
   missing: dockerMissing,
@@ -324,6 +324,20 @@ for (const login of [false, true])
       t.is(manifest.headers.get("docker-content-digest"), last?.digest ?? "");
     },
   );
+
+registryTest("a build that asks for no push is built, and pushed nowhere", async (t) => {
+  const there = await setUp();
+  const { host } = await startRegistry(t);
+  const { answer } = await startImageBuilder(t, there.address, { images: { pushPrefix: host } });
+  const Dockerfile = `FROM ${BASE}\nRUN echo kept > /kept\n`;
+  const tar = await packImage({ Dockerfile }, { skipPush: true, platforms: ["linux/amd64"] });
+
+  const last = parseLines(await (await answer(faasCliRequest(tar))).text()).at(-1);
+
+  t.is(last?.status, "success", last?.error);
+  t.is(await runIn(there, last?.digest ?? "", "cat", "/kept"), "kept\n");
+  t.deepEqual(await (await fetch(`http://${host}/v2/_catalog`)).json(), { repositories: [] });
+});
 
 registryTest(
   "a registry that refuses the login, and one that is gone, are no fault of the context",

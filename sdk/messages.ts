@@ -166,6 +166,8 @@ export type BuildConfig = {
   readonly lang?: string;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly platforms?: readonly string[];
+  /** Build, and push nowhere: `faas-cli build` with a remote builder. */
+  readonly skipPush?: true;
   /** Whose cache and quota this is. */
   readonly ownerId?: string;
 };

@@ -43,11 +43,11 @@ dockerTest(
     const labels = { "ofc.test": "yes" };
     const build = imageBuild(files, { buildArgs, labels, image: "local/alice/shop/first:1" });
 
-    const image = await there.buildkit.build(build);
+    const { digest = "" } = await there.buildkit.build(build);
 
-    t.regex(image.digest, /^sha256:[0-9a-f]{64}$/);
-    t.is(await runIn(there, image.digest, "cat", "/a.txt", "/b.txt"), "onehello\n");
-    const { Config, RepoTags } = await there.docker.api.getImage(image.digest).inspect();
+    t.regex(digest, /^sha256:[0-9a-f]{64}$/);
+    t.is(await runIn(there, digest, "cat", "/a.txt", "/b.txt"), "onehello\n");
+    const { Config, RepoTags } = await there.docker.api.getImage(digest).inspect();
     t.deepEqual(RepoTags, [build.image]);
     t.is(Config.Labels["ofc.test"], "yes");
   },
@@ -154,7 +154,7 @@ bothTest(
     const secrets = new Map([["token", Buffer.from("secret")]]);
     const image = `local/alice/shop/${end}-secret:1`;
 
-    const { digest } = await buildkit.build(imageBuild({ Dockerfile }, { secrets, image }));
+    const { digest = "" } = await buildkit.build(imageBuild({ Dockerfile }, { secrets, image }));
     const without = imageBuild({ Dockerfile: Dockerfile.replace("wc", "wc -w") });
     const refused = await t.throwsAsync(buildkit.build(without));
 
@@ -168,7 +168,7 @@ bothTest("equal steps of two owners are two steps, of one owner one", async (t, 
   const Dockerfile = `FROM ${BASE}\nRUN date +%s%N > /stamp-${end}\n`;
   const stampOf = async (cacheScope: string) => {
     const image = `local/${end}/stamp/${cacheScope}:1`;
-    const { digest } = await buildkit.build(imageBuild({ Dockerfile }, { cacheScope, image }));
+    const { digest = "" } = await buildkit.build(imageBuild({ Dockerfile }, { cacheScope, image }));
     return runIn(there, digest, "cat", `/stamp-${end}`);
   };
 
@@ -251,7 +251,7 @@ bothTest(
 dockerTest("cache is counted, and collected without touching images", async (t) => {
   const there = await openTestBuildkit(await startDocker(t));
   const Dockerfile = `FROM ${BASE}\nRUN dd if=/dev/zero of=/zero bs=1M count=5\n`;
-  const { digest } = await there.buildkit.build(imageBuild({ Dockerfile }));
+  const { digest = "" } = await there.buildkit.build(imageBuild({ Dockerfile }));
   const before = total(await there.buildkit.readDiskUsage());
 
   const freed = await there.buildkit.prune(0);

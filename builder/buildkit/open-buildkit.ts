@@ -8,8 +8,11 @@ import type { ImageBuild } from "./image-build.ts";
 import { type Exporter, solve } from "./solve.ts";
 
 type BuiltImage = {
-  /** `sha256:…` of the manifest where the daemon knows it, else of the image's configuration (its id). */
-  readonly digest: string;
+  /**
+   * `sha256:…` of the manifest where the daemon knows it, else of the image's configuration (its id); absent
+   * for one that was not to be pushed by a daemon that keeps none.
+   */
+  readonly digest?: string;
   /** The image lies in the daemon's store and nowhere else. */
   readonly local: boolean;
 };
@@ -52,9 +55,9 @@ export function openBuildkit(address: BuildkitAddress): Buildkit {
         return pickExporter(build, address, worker?.pushes ?? false);
       });
       const digest = response["containerimage.digest"];
-      if (digest === undefined)
+      if (digest === undefined && exporter !== undefined)
         throw new HttpError(502, "no-digest", "BuildKit built an image and gave no digest of it.");
-      return { digest, local: exporter.type === "moby" };
+      return { ...(digest === undefined ? {} : { digest }), local: exporter?.type === "moby" };
     },
     listWorkers: () => ask(({ control }, signal) => workersOf(control, signal)),
     async readVersion() {
@@ -111,16 +114,15 @@ async function workersOf(
   }));
 }
 
-/** Whoever cannot push is inside a Docker engine and keeps images there. */
-function pickExporter(build: ImageBuild, { kind }: BuildkitAddress, pushes: boolean): Exporter {
+/** Whoever cannot push is inside a Docker engine and keeps images there; a standalone one keeps their steps. */
+function pickExporter(
+  build: ImageBuild,
+  { kind }: BuildkitAddress,
+  pushes: boolean,
+): Exporter | undefined {
   const attrs = { name: build.image };
   if (build.push && pushes) return { type: "image", attrs: { ...attrs, push: "true" } };
-  if (kind === "docker" || !pushes) return { type: "moby", attrs };
-  throw new HttpError(
-    500,
-    "nowhere-to-push",
-    "A standalone buildkitd keeps no images for a Docker engine: set push_repository_url, or build with the engine's own BuildKit.",
-  );
+  return kind === "docker" || !pushes ? { type: "moby", attrs } : undefined;
 }
 
 function toCacheUse({ id, description, size, inUse }: CacheRecord): CacheUse {

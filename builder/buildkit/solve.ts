@@ -16,7 +16,7 @@ import { tunnelSession } from "./tunnel-session.ts";
 export type Exporter = { readonly type: string; readonly attrs: Readonly<Record<string, string>> };
 
 export type Solved = {
-  readonly exporter: Exporter;
+  readonly exporter: Exporter | undefined;
   /** What it says of the result, by names of its own. */
   readonly response: Readonly<Record<string, string>>;
 };
@@ -32,7 +32,10 @@ const LAST_UPDATE_MS = 2_000;
 export async function solve(
   address: BuildkitAddress,
   build: ImageBuild,
-  pickExporter: (control: Connection["control"], signal: AbortSignal) => Promise<Exporter>,
+  pickExporter: (
+    control: Connection["control"],
+    signal: AbortSignal,
+  ) => Promise<Exporter | undefined>,
 ): Promise<Solved> {
   const connection = await connect(address, build.signal);
   const uploadId = randomId();
@@ -90,7 +93,7 @@ async function openSession(
 
 async function run(
   { control }: Connection,
-  { type, attrs }: Exporter,
+  exporter: Exporter | undefined,
   build: ImageBuild,
   ids: { readonly sessionId: string; readonly uploadId: string },
 ): Promise<Readonly<Record<string, string>>> {
@@ -102,9 +105,9 @@ async function run(
     frontend: "dockerfile.v0",
     frontendAttrs: { ...frontendAttributes(build, ids.uploadId) },
     // Old daemons know the first two, new ones prefer the third.
-    exporter: type,
-    exporterAttrs: { ...attrs },
-    exporters: [{ type, attrs: { ...attrs } }],
+    exporter: exporter?.type ?? "",
+    exporterAttrs: { ...exporter?.attrs },
+    exporters: exporter === undefined ? [] : [{ ...exporter, attrs: { ...exporter.attrs } }],
     cache: {},
   };
   try {

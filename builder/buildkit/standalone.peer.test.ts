@@ -9,7 +9,8 @@ import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { registryMissing, startRegistry } from "../../test/helpers/start-registry.ts";
 import { until } from "../../test/helpers/until.ts";
 import { logOf, packImage, startImageBuilder } from "../image/test-image-builder.ts";
-import { signedRequest } from "../test-builder.ts";
+import { sealSecrets } from "../secrets/test-seal.ts";
+import { faasCliRequest, parseLines, signedRequest } from "../test-builder.ts";
 import { parseBuildkitAddress } from "./address.ts";
 import { openBuildkit } from "./open-buildkit.ts";
 import { BASE, imageBuild } from "./test-buildkit.ts";
@@ -111,6 +112,25 @@ peerTest(
     t.true((await buildkit.listWorkers())[0]?.pushes);
   },
 );
+
+peerTest("a build that asks for no push reads its secrets, and is kept nowhere", async (t) => {
+  const { answer, base, host } = await setUp();
+  const read = "RUN --mount=type=secret,id=token,required=true echo read $(cat /run/secrets/token)";
+  const sealed = { "com.openfaas.secrets": sealSecrets({ token: "canary" }) };
+  const config = { name: "unpushed", ownerId: undefined, skipPush: true };
+  const tar = await packImage({ Dockerfile: `FROM ${base}\n${read}\n` }, config, sealed);
+
+  const lines = parseLines(await (await answer(faasCliRequest(tar))).text());
+
+  t.is(lines.at(-1)?.status, "success", lines.at(-1)?.error);
+  t.is(lines.at(-1)?.digest, undefined);
+  t.regex(logOf(lines), /\nread \*\*\*(\n|$)/);
+  const authorization = `Basic ${Buffer.from("ofc:secret").toString("base64")}`;
+  const tags = await fetch(`http://${host}/v2/functions/alice/shop/unpushed/tags/list`, {
+    headers: { authorization },
+  });
+  t.is(tags.status, 404);
+});
 
 peerTest("equal steps of two owners are two steps there, too", async (t) => {
   const { build, base } = await setUp();

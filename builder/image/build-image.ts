@@ -63,6 +63,7 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
       signal,
     });
     guard.throwIfBroken();
+    if (built.digest === undefined) return { status: "success", image: config.image };
     const size = await tools.store?.touch(built.digest, image);
     const digest = built.local && push ? await pushFrom(tools, image, job) : built.digest;
     job.log.info("image-built", { image, digest, pushed: push });
@@ -121,10 +122,10 @@ function createGuard(
 
 /** Images are named as functions pull them; where they are pushed may have another name. */
 function decideTarget(
-  { image }: BuildConfig,
+  { image, skipPush }: BuildConfig,
   { platformPrefix, pushPrefix }: ImageSettings,
 ): { readonly image: string; readonly push: boolean } {
-  if (pushPrefix === undefined) return { image, push: false };
+  if (pushPrefix === undefined || skipPush) return { image, push: false };
   const from = `${platformPrefix.replace(/\/+$/, "")}/`;
   const to = `${pushPrefix.replace(/\/+$/, "")}/`;
   return { image: image.startsWith(from) ? to + image.slice(from.length) : image, push: true };
