@@ -36,7 +36,8 @@ export async function runUntilSignal(
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
 
   clearTimeout(settled);
-  terminal.line("Stopping …");
+  const stay = "; functions stay in their containers, and the next start takes them over";
+  terminal.line(`Stopping …${platform.keepsFunctions ? stay : ""}`);
   const limit = setTimeout(() => process.exit(1), STOP_LIMIT_MS);
   process.once("SIGINT", () => process.exit(1));
   await platform.close();

@@ -25,6 +25,8 @@ export type Platform = {
   /** `http://127.0.0.1:8080/` */
   readonly url: string;
   createToken(owner: string): PushToken;
+  /** Whether functions run on when the platform has stopped. */
+  readonly keepsFunctions: boolean;
   /** Drain and stop everything, within ten seconds. */
   close(): Promise<void>;
 };
@@ -43,6 +45,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await begin(base, rooms, onStop);
     return {
       url: base.url,
+      keepsFunctions: base.engineKind === "docker",
       createToken(owner) {
         const { user, token } = rooms.forge.createToken(owner);
         return { owner: user.login, token };

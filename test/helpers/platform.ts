@@ -26,7 +26,9 @@ export type RunningPlatform = {
 
 export type PlatformOptions = {
   readonly dataFolder?: string;
-  readonly engine?: "process" | "docker";
+  readonly engine?: "auto" | "process" | "docker";
+  /** `demo` is `up` with a push before it is ready. */
+  readonly command?: "up" | "demo";
   readonly env?: Record<string, string>;
 };
 
@@ -36,7 +38,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   const env = { ...process.env, ...options.env };
   // A machine with Docker must not decide what is tested.
   const engine = ["--engine", options.engine ?? "process"];
-  const child = spawnOfc(["up", "--port", "0", "--data", dataFolder, ...engine], env);
+  const { command = "up" } = options;
+  const child = spawnOfc([command, "--port", "0", "--data", dataFolder, ...engine], env);
   const ended = once(child, "exit");
   const words: string[] = [];
   const log: Record<string, unknown>[] = [];
