@@ -12,12 +12,26 @@ function setUp(limits = LIMITS) {
 
 test("a long text is cut into lines below 64 KiB even where every character is escaped", (t) => {
   const { lines, sink } = setUp();
-  const text = "\u0001".repeat(50_000);
+  const text = '"'.repeat(50_000);
 
   sink.log(text);
 
   t.true(lines.every((line) => JSON.stringify(line).length < 64 * 1024));
   t.is(lines.flatMap(({ log }) => log ?? []).join(""), text);
+});
+
+test("what could steer a terminal is taken out, of the last line's reason too, and HTML stays text", (t) => {
+  const { lines, sink } = setUp();
+
+  sink.log(
+    "\u001b[2J\u001b]0;title\u0007\u001b]8;;http://evil\u001b\\red\u009b31m\tand <b>bold</b>\u0000",
+  );
+  sink.end({ status: "failed", error: 'Step "\u001b[31mRUN" failed' });
+
+  t.deepEqual(lines, [
+    { log: ["red31m\tand <b>bold</b>"], status: "in_progress" },
+    { status: "failed", error: 'Step "RUN" failed' },
+  ]);
 });
 
 test("a log over its limit is cut once and says so", (t) => {

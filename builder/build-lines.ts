@@ -1,4 +1,5 @@
 import type { BuildLine } from "#sdk/messages.ts";
+import { stripControls } from "#sdk/strip-controls.ts";
 
 /** Characters of one log text on the wire: even fully escaped, a line stays far below faas-cli's 64 KiB. */
 const LOG_TEXT_LIMIT = 4_096;
@@ -10,7 +11,10 @@ export type LineSink = {
   end(line: BuildLine): void;
 };
 
-/** Turn what happens into BuildLines, and send an empty one whenever nothing happened for `heartbeatMs`. */
+/**
+ * Turn what happens into BuildLines, and send an empty one whenever nothing happened for `heartbeatMs`. What
+ * a build wrote ends in terminals: nothing that could steer one is passed on.
+ */
 export function createLineSink(
   send: (line: BuildLine) => void,
   { heartbeatMs, maxLogBytes }: { readonly heartbeatMs: number; readonly maxLogBytes: number },
@@ -25,7 +29,9 @@ export function createLineSink(
       if (ended || logBytes > maxLogBytes) return;
       logBytes += Buffer.byteLength(text) + 1;
       const kept =
-        logBytes > maxLogBytes ? [`… the log is cut at ${maxLogBytes} bytes`] : cut(text);
+        logBytes > maxLogBytes
+          ? [`… the log is cut at ${maxLogBytes} bytes`]
+          : cut(stripControls(text));
       for (const piece of kept) send({ log: [piece], status: "in_progress" });
       heartbeat.refresh();
     },
@@ -33,7 +39,8 @@ export function createLineSink(
       if (ended) return;
       ended = true;
       clearInterval(heartbeat);
-      send(line);
+      const { error } = line;
+      send(error === undefined ? line : { ...line, error: stripControls(error) });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { stripControls } from "#sdk/strip-controls.ts";
 import { tryJson } from "#sdk/try-json.ts";
-import { stripControls } from "./terminal.ts";
 
 const LINE = z.looseObject({ level: z.string(), event: z.string(), time: z.string() });
 const QUIET_LEVELS: ReadonlySet<string> = new Set(["trace", "debug", "info"]);

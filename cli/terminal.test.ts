@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import test from "ava";
-import { createTerminal, formatAge, stripControls } from "./terminal.ts";
+import { createTerminal, formatAge } from "./terminal.ts";
 
 /** A stream that is a terminal with colours, or a pipe. */
 function setUp({ isTTY = false } = {}) {
@@ -80,7 +80,3 @@ for (const [seconds, text] of [
     t.is(formatAge(1_000_000_000 - seconds * 1_000, 1_000_000_000), text);
   });
 }
-
-test("line ends and tabs are text, every other control is taken out", (t) => {
-  t.is(stripControls("a\tb\nc\r\u001b[31mred\u001b[0m\u009b1m\u0000\u007fé"), "a\tb\ncred1mé");
-});

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { stripControls } from "#sdk/strip-controls.ts";
 
 /** Where words for people go. Colours only when it is a terminal that wants them. */
 export type Terminal = {
@@ -45,16 +46,6 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
 /** A reason may hold the last lines of a stranger's log; a row is one line. */
 function toCell(text: string): string {
   return stripControls(text).replace(/\s+/g, " ").trim();
-}
-
-/** Sequences that set colours, cursor and title, and lone control characters but line ends and tabs. */
-const CONTROLS =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  /\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-
-/** A stranger's text without what could move the cursor or rename the window. */
-export function stripControls(text: string): string {
-  return text.replace(CONTROLS, "");
 }
 
 /** `12s ago`, `3m ago`, `5h ago`, `2d ago`. */

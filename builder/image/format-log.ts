@@ -1,4 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
+import { stripControls } from "#sdk/strip-controls.ts";
 import type { BuildEvent } from "../buildkit/build-event.ts";
 import { type Mask, NO_MASK } from "../secrets/mask-secrets.ts";
 
@@ -16,7 +17,8 @@ export function createLogFormatter(
   tellLine: (line: string) => void,
   mask: () => Mask = () => NO_MASK,
 ): (event: BuildEvent) => void {
-  const tell = (line: string) => tellLine(mask().hide(line));
+  // Colours inside of a secret would hide it from the mask.
+  const tell = (line: string) => tellLine(mask().hide(stripControls(line)));
   const unfinished = new Map<string, { readonly decoder: StringDecoder; text: string }>();
 
   return (event) => {

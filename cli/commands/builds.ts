@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { formatDuration } from "#sdk/duration.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
+import { stripControls } from "#sdk/strip-controls.ts";
 import { formatProgress, nothingTold } from "../../forge/push/format-progress.ts";
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
-import { formatAge, stripControls, type Terminal } from "../terminal.ts";
+import { formatAge, type Terminal } from "../terminal.ts";
 import { BUILD, BUILDS, type BuildView } from "../views.ts";
 
 /** Written by the platform that reads them; their shape was checked by its compiler. */

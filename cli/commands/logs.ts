@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { stripControls } from "#sdk/strip-controls.ts";
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
-import { stripControls } from "../terminal.ts";
 
 const LINE = z.object({ instance: z.string(), timestamp: z.string(), text: z.string() });
 

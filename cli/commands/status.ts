@@ -1,6 +1,7 @@
+import { stripControls } from "#sdk/strip-controls.ts";
 import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
-import { formatAge, stripControls } from "../terminal.ts";
+import { formatAge } from "../terminal.ts";
 import { BUILDS, FUNCTIONS } from "../views.ts";
 import { printBuilds } from "./builds.ts";
 
