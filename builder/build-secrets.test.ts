@@ -44,7 +44,7 @@ dockerTest(
     const there = await setUp();
     const said: string[] = [];
     const log = createLog((line) => said.push(line));
-    const { answer, left } = await startImageBuilder(t, there.address, { log });
+    const { answer, leftWork } = await startImageBuilder(t, there.address, { log });
     const secret = "canary/7f+3 & tea";
     const mount = "RUN --mount=type=secret,id=token,target=/s";
     const printing = `${mount} echo "plain $(cat /s)"; echo "base64 $(base64 /s)"; \\
@@ -75,7 +75,7 @@ dockerTest(
     ])
       for (const text of [failed, built, said.join(""), saved, records])
         t.false(text.includes(form), form);
-    t.deepEqual(await left(), []);
+    t.deepEqual(await leftWork(), []);
   },
 );
 

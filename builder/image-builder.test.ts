@@ -20,7 +20,7 @@ dockerTest(
   "a context with a Dockerfile becomes an image that runs, and the log tells its steps",
   async (t) => {
     const there = await setUp();
-    const { build, left } = await startImageBuilder(t, there.address);
+    const { build, leftWork } = await startImageBuilder(t, there.address);
     const Dockerfile = `FROM ${BASE}\nARG WHO\nCOPY a.txt /\nRUN echo "hello $WHO"\n`;
 
     const lines = await build(
@@ -32,7 +32,7 @@ dockerTest(
     t.is(await runIn(there, last?.digest ?? "", "cat", "/a.txt"), "tea");
     t.true((last?.sizeBytes ?? 0) > 100_000);
     t.regex(logOf(lines), /\[2\/3\] COPY a\.txt \/\n.*\[3\/3\] RUN echo "hello you"\nhello you\n/s);
-    t.deepEqual(await left(), []);
+    t.deepEqual(await leftWork(), []);
   },
 );
 
@@ -154,7 +154,7 @@ dockerTest(
   "lines come while a step runs; a caller who goes away ends it inside BuildKit",
   async (t) => {
     const there = await setUp();
-    const { answer, left } = await startImageBuilder(t, there.address);
+    const { answer, leftWork } = await startImageBuilder(t, there.address);
     const Dockerfile = `FROM ${BASE}\nRUN echo begun; sleep 5151\n`;
 
     const response = await answer(signedRequest(await packImage({ Dockerfile })));
@@ -164,7 +164,7 @@ dockerTest(
     await reader?.cancel();
 
     await until(() => !processes().includes("sleep 5151"), 60_000);
-    await until(async () => (await left()).length === 0, 60_000);
+    await until(async () => (await leftWork()).length === 0, 60_000);
     t.false(seen.includes('"failed"'));
   },
 );

@@ -8,6 +8,7 @@ import { answerRequests } from "#sdk/answer.ts";
 import { type PayloadKey, signCall } from "#sdk/internal-signature.ts";
 import { silentLog } from "#sdk/log.ts";
 import type { BuildLine } from "#sdk/messages.ts";
+import type { BuildService } from "./build-service.ts";
 import { type Builder, createBuilder } from "./builder.ts";
 import type { BuilderSettings } from "./settings.ts";
 
@@ -18,33 +19,37 @@ export const KEY: PayloadKey = { id: "test", secret: "payload-secret" };
 export const OWNER = "github:1";
 export const HANDLER = "module.exports = async () => 'hello';";
 
-export type TestBuilder = {
-  readonly builder: Builder;
+/** A builder as it is served: what it throws is an answer. */
+export type TestService<B> = {
+  readonly builder: B;
   readonly dataFolder: string;
-  /** The builder as it is served: what it throws is an answer. */
   readonly answer: (request: Request) => Promise<Response>;
   /** Send a signed build and read its lines. */
   build(tar: Uint8Array<ArrayBuffer>, options?: SendOptions): Promise<BuildLine[]>;
+  /** Names in the work folder. */
+  leftWork(): Promise<string[]>;
+};
+
+export type TestBuilder = TestService<Builder> & {
   /** Names in the artefact store and in the work folder. */
   left(): Promise<{ readonly artifacts: string[]; readonly work: string[] }>;
 };
 
 export type SendOptions = { readonly owner?: string; readonly signal?: AbortSignal };
 
-/** A builder on a data folder of its own. */
-export async function startBuilder(
+/** A builder of either kind on a data folder of its own. */
+export async function startService<B extends BuildService>(
   t: Context,
-  settings: Partial<BuilderSettings> = {},
-): Promise<TestBuilder> {
+  create: (dataFolder: string) => B,
+  log = silentLog,
+): Promise<TestService<B>> {
   const dataFolder = await mkdtemp(join(tmpdir(), "ofc-builder-"));
-  // biome-ignore lint/style/noProcessEnv: npm of this machine is what runs
-  const env = process.env;
-  const builder = createBuilder({ dataFolder, keys: [KEY], env, settings, log: silentLog });
+  const builder = create(dataFolder);
   t.teardown(async () => {
     await builder.close();
     await rm(dataFolder, { recursive: true, force: true });
   });
-  const answer = answerRequests(builder.handler, silentLog);
+  const answer = answerRequests(builder.handler, log);
   return {
     builder,
     dataFolder,
@@ -53,9 +58,25 @@ export async function startBuilder(
       const response = await answer(signedRequest(tar, options));
       return parseLines(await response.text());
     },
+    leftWork: () => list(join(dataFolder, "builder", "work")),
+  };
+}
+
+/** The one that builds without containers. */
+export async function startBuilder(
+  t: Context,
+  settings: Partial<BuilderSettings> = {},
+): Promise<TestBuilder> {
+  // biome-ignore lint/style/noProcessEnv: npm of this machine is what runs
+  const env = process.env;
+  const service = await startService(t, (dataFolder) =>
+    createBuilder({ dataFolder, keys: [KEY], env, settings, log: silentLog }),
+  );
+  return {
+    ...service,
     left: async () => ({
-      artifacts: await list(join(dataFolder, "artifacts")),
-      work: await list(join(dataFolder, "builder", "work")),
+      artifacts: await list(join(service.dataFolder, "artifacts")),
+      work: await service.leftWork(),
     }),
   };
 }

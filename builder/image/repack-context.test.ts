@@ -3,48 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import test, { type ExecutionContext } from "ava";
-import { extract, type Header, pack } from "tar-stream";
+import { extract } from "tar-stream";
+import { HttpError } from "#sdk/errors.ts";
 import { DEFAULT_SETTINGS } from "../settings.ts";
-import { collect, configEntry } from "../test-builder.ts";
+import { collect } from "../test-builder.ts";
+import { CONFIG, HOSTILE, LIMITS, packEntries, packLies } from "../test-tars.ts";
 import { repackContext } from "./repack-context.ts";
 import { takeHead } from "./take-head.ts";
 
-type Entry = Partial<Header> & { name: string; text?: string };
-
-const CONFIG = Object.entries(configEntry()).map(([name, text]) => ({ name, text }));
 const DOCKERFILE = { name: "context/Dockerfile", text: "FROM a\n" };
-const LIMITS = {
-  ...DEFAULT_SETTINGS,
-  maxEntries: 50,
-  maxFileBytes: 5_000_000,
-  maxContextBytes: 9_000_000,
-};
 
-const HOSTILE: Readonly<Record<string, readonly [readonly Entry[], RegExp]>> = {
-  "an absolute name": [[{ name: "/context/a", text: "x" }], /absolute name/],
-  "a name that climbs": [[{ name: "context/../../a", text: "x" }], /"\.\." in its name/],
-  "a link that leaves": [[{ name: "context/a", type: "symlink", linkname: "../x" }], /outside/],
-  "links that leave only together": [
-    [
-      { name: "context/d/e/top", type: "symlink", linkname: "../.." },
-      { name: "context/out", type: "symlink", linkname: "d/e/top/.." },
-    ],
-    /leaves the context/,
-  ],
-  "links that go in circles": [
-    [
-      { name: "context/a", type: "symlink", linkname: "b" },
-      { name: "context/b", type: "symlink", linkname: "a" },
-    ],
-    /goes in circles/,
-  ],
-  "a device": [[{ name: "context/a", type: "character-device", devmajor: 1 }], /device/],
-  "a hard link": [[{ name: "context/b", type: "link", linkname: "/etc/passwd" }], /is a link/],
-  "settings that come twice": [CONFIG, /appears twice/],
-  "too many entries": [
-    Array.from({ length: 51 }, (_, index) => ({ name: `context/${index}`, text: "" })),
-    /one entry too many/,
-  ],
+const REFUSED: typeof HOSTILE = {
+  ...HOSTILE,
   "a Dockerfile that is a link": [
     [{ name: "context/Dockerfile", type: "symlink", linkname: "a" }],
     /no context\/Dockerfile|appears twice/,
@@ -54,7 +24,7 @@ const HOSTILE: Readonly<Record<string, readonly [readonly Entry[], RegExp]>> = {
     /at most 65536 are read/,
   ],
 };
-for (const [what, [entries, reason]] of Object.entries(HOSTILE))
+for (const [what, [entries, reason]] of Object.entries(REFUSED))
   for (const place of ["first", "last"])
     test(`${what} is refused where it comes ${place}`, async (t) => {
       const rest = /Dockerfile/.test(what) ? CONFIG : [...CONFIG, DOCKERFILE];
@@ -64,6 +34,13 @@ for (const [what, [entries, reason]] of Object.entries(HOSTILE))
 
       t.like(error, { status: 422 });
     });
+
+for (const [what, [tar, status]] of Object.entries(await packLies()))
+  test(`${what} is refused, and not waited for`, async (t) => {
+    const error = await t.throwsAsync(read(t, tar), { instanceOf: HttpError });
+
+    t.is(error?.status, status);
+  });
 
 for (const [what, entries, reason] of [
   ["settings", [DOCKERFILE], /has no com\.openfaas\.docker\.config/],
@@ -125,7 +102,7 @@ test("a head that comes early is known before the rest has come", async (t) => {
   }
 
   const { signal } = new AbortController();
-  const repacked = repackContext(Readable.from(slowly()), LIMITS, signal, noSecrets);
+  const repacked = repackContext(Readable.from(slowly()), DEFAULT_SETTINGS, signal, noSecrets);
   const { context, dockerfile } = await takeHead(repacked, "/none");
   ask();
 
@@ -137,7 +114,8 @@ test("a head that comes late, behind more than is held, loses nothing", async (t
   const text = "x".repeat(2_500_000);
   const big = { name: "context/big", text };
 
-  const { entries } = await read(t, await packEntries([big, DOCKERFILE, ...CONFIG]));
+  const tar = await packEntries([big, DOCKERFILE, ...CONFIG]);
+  const { entries } = await read(t, tar, noSecrets, DEFAULT_SETTINGS);
 
   t.is(entries.find(([name]) => name === "big")?.[3].length, text.length);
 });
@@ -161,11 +139,12 @@ async function read(
   t: ExecutionContext,
   tar: Uint8Array,
   takeSecrets: (envelope: Uint8Array) => void = noSecrets,
+  settings = LIMITS,
 ) {
   const folder = await mkdtemp(join(tmpdir(), "ofc-repack-"));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const { signal } = new AbortController();
-  const repacked = repackContext(Readable.from([tar]), LIMITS, signal, takeSecrets);
+  const repacked = repackContext(Readable.from([tar]), settings, signal, takeSecrets);
   const { context, config, dockerfile } = await takeHead(repacked, join(folder, "spool"));
   const archive = extract();
   const whole = await collect(context);
@@ -176,14 +155,4 @@ async function read(
     entries.push([name, type ?? "", mode, Buffer.from(await collect(entry)).toString()]);
   }
   return { entries, config, dockerfile };
-}
-
-async function packEntries(entries: readonly Entry[]): Promise<Uint8Array<ArrayBuffer>> {
-  const tar = pack();
-  for (const { text, ...header } of entries) {
-    if (text === undefined) tar.entry(header);
-    else tar.entry(header, text);
-  }
-  tar.finalize();
-  return collect(tar);
 }

@@ -1,7 +1,3 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { answerRequests } from "#sdk/answer.ts";
 import { silentLog } from "#sdk/log.ts";
 import type { BuildLine } from "#sdk/messages.ts";
 import type { BuildkitAddress } from "../buildkit/address.ts";
@@ -12,57 +8,38 @@ import {
   type Entries,
   KEY,
   packTar,
-  parseLines,
-  type SendOptions,
-  signedRequest,
+  startService,
+  type TestService,
 } from "../test-builder.ts";
 import { type ImageSettings, readImageSettings } from "./image-settings.ts";
 
 type Context = { teardown(run: () => Promise<void>): void };
 
-export type TestImageBuilder = {
-  readonly builder: ImageBuilder;
-  readonly answer: (request: Request) => Promise<Response>;
-  /** Send a signed build and read its lines. */
-  build(tar: Uint8Array<ArrayBuffer>, options?: SendOptions): Promise<BuildLine[]>;
-  /** Names in the work folder. */
-  left(): Promise<string[]>;
-};
-
 type Changed = Partial<Pick<ImageBuilderTools, "settings" | "findLogin" | "log">> & {
   readonly images?: Partial<ImageSettings>;
 };
 
-/** An image builder on a work folder of its own. */
-export async function startImageBuilder(
+/** An image builder on a data folder of its own, whose `RUN` has no network. */
+export function startImageBuilder(
   t: Context,
   address: BuildkitAddress,
-  { images, ...changed }: Changed = {},
-): Promise<TestImageBuilder> {
-  const dataFolder = await mkdtemp(join(tmpdir(), "ofc-images-"));
-  const builder = createImageBuilder({
-    dataFolder,
-    keys: [KEY],
-    address,
-    buildKey: VECTOR.key,
-    images: { network: "none", ...readImageSettings({}, "ofc.local"), ...images },
-    log: silentLog,
-    ...changed,
-  });
-  t.teardown(async () => {
-    await builder.close();
-    await rm(dataFolder, { recursive: true, force: true });
-  });
-  const answer = answerRequests(builder.handler, changed.log ?? silentLog);
-  return {
-    builder,
-    answer,
-    async build(tar, options) {
-      const response = await answer(signedRequest(tar, options));
-      return parseLines(await response.text());
-    },
-    left: () => readdir(join(dataFolder, "builder", "work")),
-  };
+  { images, log = silentLog, ...changed }: Changed = {},
+): Promise<TestService<ImageBuilder>> {
+  const settings = { network: "none", ...readImageSettings({}, "ofc.local"), ...images } as const;
+  return startService(
+    t,
+    (dataFolder) =>
+      createImageBuilder({
+        dataFolder,
+        keys: [KEY],
+        address,
+        buildKey: VECTOR.key,
+        images: settings,
+        log,
+        ...changed,
+      }),
+    log,
+  );
 }
 
 /** A build context of these files for `ofc.local/alice/shop/<name>:1`, and what comes after it. */
