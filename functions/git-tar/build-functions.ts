@@ -54,13 +54,22 @@ export async function buildFunctions(work: BuildWork): Promise<void> {
 async function buildOne(work: BuildWork, planned: PlannedFunction): Promise<string | undefined> {
   const { name } = planned;
   const started = performance.now();
+  const tell = (how: Pick<FunctionEvent, "step" | "reason">) =>
+    work.tell({ type: "function", name, ms: Math.round(performance.now() - started), ...how });
   work.tell({ type: "function", name, step: "building" });
-  const reason = await sendContext(work, planned).catch(toReason);
-  const ms = Math.round(performance.now() - started);
-  if (reason === undefined) work.tell({ type: "function", name, step: "built", ms });
-  else work.tell({ type: "function", name, step: "failed", ms, reason });
-  return reason;
+  try {
+    const reason = await sendContext(work, planned).catch(toReason);
+    tell(reason === undefined ? { step: "built" } : { step: "failed", reason });
+    return reason;
+  } catch (error) {
+    // Whoever waits sees the log of what broke off now: the build may end without another word of it.
+    if (!work.signal.aborted) tell({ step: "failed", reason: BROKE_OFF });
+    throw error;
+  }
 }
+
+const BROKE_OFF =
+  "the build broke off, which says nothing about the function; another attempt may follow";
 
 /** Files that cannot be a build context are the function's own failure. */
 function toReason(error: unknown): string {

@@ -322,11 +322,18 @@ test("a builder that breaks off is tried again; what was built beside it is not 
 
   const first = await run(build);
   const asked = source.asked.filter((one) => one.startsWith("context"));
+  const saidOfCart = told(build).filter((one) => one.startsWith("cart"));
   platform.build = works;
   const second = await run(build);
 
   t.is(first.status, 503);
   t.deepEqual(asked, ["context cart", "context pay"]);
+  t.deepEqual(saidOfCart, [
+    "cart building",
+    "cart: npm ci",
+    "cart: the builder broke off: its answer ended without a result",
+    "cart failed",
+  ]);
   t.is(second.body.state, "live");
   t.is(told(build).filter((one) => one === "pay built").length, 1);
   t.is(source.asked.filter((one) => one === "context pay").length, 1);

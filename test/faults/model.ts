@@ -163,7 +163,10 @@ function stateOf(builds: readonly SeenBuild[]): string {
 
 /** Nothing is deployed twice, and ledger and engine agree on what serves. */
 function findReleaseBreaches({ releases, records, builds }: Observed): string[] {
-  const shas = new Map(builds.map(({ id, sha }) => [id, sha]));
+  // A failed build is taken back, and a redelivery of it is a retry that releases the same once more.
+  const shas = new Map(
+    builds.filter((build) => build.state !== "failed").map(({ id, sha }) => [id, sha]),
+  );
   const deployed = releases.filter(
     ({ buildId, sha, state }) => shas.get(buildId) === sha && state !== "failed",
   );
