@@ -8,11 +8,13 @@ export type AuditEntry = {
 };
 
 /** Append only. */
-export function recordAudit(db: Database, entry: AuditEntry): void {
-  const { source, message, owner, repository } = entry;
-  db.run(
-    `INSERT INTO audit (at, source, message, owner, repository)
-     VALUES ($at, $source, $message, $owner, $repository)`,
-    { at: db.now(), source, message, owner, repository },
-  );
+export function recordAudit(db: Database, entries: readonly AuditEntry[]): void {
+  db.transaction(() => {
+    for (const { source, message, owner, repository } of entries)
+      db.run(
+        `INSERT INTO audit (at, source, message, owner, repository)
+         VALUES ($at, $source, $message, $owner, $repository)`,
+        { at: db.now(), source, message, owner, repository },
+      );
+  });
 }

@@ -75,7 +75,7 @@ test("a step that fails leaves the version before it, and is taken again", (t) =
 test("an audit entry is kept with its time", (t) => {
   const { ledger, path, now } = setUp(t);
 
-  ledger.recordAudit({ source: "git-tar", message: "built", owner: "alice", repository: "shop" });
+  ledger.recordAudit([{ source: "git-tar", message: "built", owner: "alice", repository: "shop" }]);
 
   const file = new DatabaseSync(path);
   t.teardown(() => file.close());

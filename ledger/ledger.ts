@@ -109,7 +109,7 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
     watch: watchers.watch,
     watchReleases: watchers.watchReleases,
 
-    recordAudit: (entry) => recordAudit(db, entry),
+    recordAudit: (entries) => recordAudit(db, entries),
     prune: (retention, batch) => prune(db, retention, batch),
     close: () => file.close(),
   };

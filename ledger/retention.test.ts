@@ -215,7 +215,7 @@ test("deliveries without a build, told statuses of no build, and audit rows go b
   want(shaOf(2));
   const [told] = ledger.listUnsent(now());
   if (told !== undefined) ledger.markSent(told);
-  ledger.recordAudit(audit);
+  ledger.recordAudit([audit]);
   wait(91 * DAY_MS);
   record("forge:new");
   want(shaOf(3));

@@ -1,4 +1,5 @@
 import type { BuildEvent, FunctionDeployment, TerminalBuildState } from "#sdk/messages.ts";
+import type { AuditEntry } from "./audit.ts";
 
 /** `<scm>:<numeric id>`, for instance `github:583231` or `forge:1`. Rights compare nothing else. */
 export type OwnerId = string;
@@ -394,12 +395,7 @@ export type Ledger = {
    */
   watchReleases(changed: (service: string) => void): () => void;
 
-  recordAudit(entry: {
-    readonly source: string;
-    readonly message: string;
-    readonly owner: string;
-    readonly repository: string;
-  }): void;
+  recordAudit(entries: readonly AuditEntry[]): void;
 
   /**
    * Forget up to `batch` of each kind of what ended long ago. Never what serves or can be gone back to, the

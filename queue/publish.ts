@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { JobQueue } from "./backends/backend.ts";
 import type { CallSettings } from "./settings.ts";
-import { jobIdOf, parseStoredCall, type StoredCall } from "./stored-call.ts";
+import { jobIdOf, parseStoredCall, queueOf, type StoredCall } from "./stored-call.ts";
 
 const RETRY_WAIT_MS = 100;
 
@@ -12,8 +12,8 @@ export type NewJob = {
   readonly data: unknown;
   readonly attempts: number;
   readonly turn: number;
-  /** Whether what is stored under the id is this very job. */
-  readonly isSame: (data: unknown) => boolean;
+  /** Whether what is stored under the id is this very job; absent when nobody else can choose that id. */
+  readonly isSame?: (data: unknown) => boolean;
   readonly timeoutMs: number;
 };
 
@@ -31,7 +31,10 @@ export async function publishCall(
     data: call,
     attempts: call.retry?.attempts ?? attempts,
     turn,
-    isSame: (data) => parseStoredCall(data)?.nonce === call.nonce,
+    // The platform's own calls have the ids that the gateway gave them.
+    ...(queueOf(call.namespace) === "invocations" && {
+      isSame: (data: unknown) => parseStoredCall(data)?.nonce === call.nonce,
+    }),
     timeoutMs,
   });
 }
@@ -45,6 +48,7 @@ export async function storeJob(queue: JobQueue, job: NewJob): Promise<boolean> {
   return withDeadline(timeoutMs, async () => {
     const options = { jobId, attempts, priority: turn, backoff: { type: "custom" } };
     await queue.add(name, data, { ...options, stackTraceLimit: 0 });
+    if (isSame === undefined) return true;
     const stored = await queue.getJob(jobId);
     // Not there any more: it ran and was forgotten.
     return stored === undefined || isSame(stored.data);

@@ -21,6 +21,21 @@ test("who did what is queued for audit-event", async (t) => {
   });
 });
 
+test("what happens at once is told together, in order", async (t) => {
+  const loopback = createLoopback();
+  const audit = createAudit("github-push", loopback.gateway);
+
+  for (const message of ["1", "2", "3"]) audit(message, about, loopback.log);
+  await until(() => loopback.jobs.length === 2);
+  audit("4", about, loopback.log);
+  await until(() => loopback.jobs.length === 3);
+
+  const told = loopback.jobs.map(({ body }) =>
+    [body].flat().map((event) => (event as { Message: string }).Message),
+  );
+  t.deepEqual(told, [["1"], ["2", "3"], ["4"]]);
+});
+
 test("a queue that refuses is logged and does not reach the caller", async (t) => {
   const loopback = createLoopback();
   loopback.queueStatus = 503;

@@ -43,6 +43,23 @@ async function setUp(t: ExecutionContext, slackPath = "/hook", slackTimeout = "1
 
 const event = { v: 1, Source: "git-tar", Message: "Deployed: cart", Owner: "alice", Repo: "shop" };
 
+test("a list of events is recorded in order, and too long a one not at all", async (t) => {
+  const { slack, post, recorded } = await setUp(t);
+
+  const good = await post([event, { ...event, Message: "again" }]);
+  const bad = await Promise.all([post([]), post(Array.from({ length: 501 }, () => event))]);
+
+  t.deepEqual(
+    [good, ...bad].map(({ status }) => status),
+    [200, 400, 400],
+  );
+  t.deepEqual(
+    recorded().map(({ message }) => message),
+    ["Deployed: cart", "again"],
+  );
+  t.is(slack.heard.length, 2);
+});
+
 test("an event is logged, recorded and told to Slack", async (t) => {
   const { slack, lines, post, recorded } = await setUp(t);
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Ledger } from "#ledger/types.ts";
 import type { Handler } from "#sdk/answer.ts";
+import { AUDIT_EVENTS_LIMIT } from "#sdk/audit.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { AuditEvent } from "#sdk/messages.ts";
@@ -22,15 +23,20 @@ const wire = z.object({
   Owner: text,
   Repo: text,
 });
+const oneOrMore = z
+  .union([z.array(wire).min(1).max(AUDIT_EVENTS_LIMIT), wire])
+  .transform((events) => (Array.isArray(events) ? events : [events]));
 
 /** Keep what happened: in the log, in the ledger, and in a Slack channel where one is named. */
 export function createHandler({ config, ledger, fetch = globalThis.fetch }: Tools): Handler {
   return async function handleAudit(request, log) {
-    const event = parseAuditEvent(new Uint8Array(await request.arrayBuffer()));
-    const { Source: source, Message: message, Owner: owner, Repo: repository } = event;
-    log.info("audited", { source, message, owner, repository });
-    ledger.recordAudit({ source, message, owner, repository });
-    if (config.slackUrl !== "") await tellSlack(event, log);
+    const events = parseAuditEvents(new Uint8Array(await request.arrayBuffer()));
+    const entries = events.map(({ Source, Message, Owner, Repo }) => {
+      return { source: Source, message: Message, owner: Owner, repository: Repo };
+    });
+    for (const entry of entries) log.info("audited", entry);
+    ledger.recordAudit(entries);
+    if (config.slackUrl !== "") for (const event of events) await tellSlack(event, log);
     return new Response("audit-event: done\n");
   };
 
@@ -51,8 +57,9 @@ export function createHandler({ config, ledger, fetch = globalThis.fetch }: Tool
   }
 }
 
-function parseAuditEvent(body: Uint8Array): AuditEvent {
-  const parsed = wire.safeParse(parseJson(body));
+/** One, as others send it, or a list of what our own rooms gathered. */
+function parseAuditEvents(body: Uint8Array): readonly AuditEvent[] {
+  const parsed = oneOrMore.safeParse(parseJson(body));
   if (parsed.success) return parsed.data;
   throw new HttpError(400, "bad-body", `Not an audit event: ${z.prettifyError(parsed.error)}`);
 }
