@@ -43,12 +43,13 @@ export function createFollowRoute(tools: FollowTools): FollowRoute {
     version: { release: config.release, sha: config.sha },
     log,
   };
+  const invokeTools = { ...tools, isOperator };
   return follow;
 
   function follow(call: Call, route: Route, head?: Buffer): void {
     switch (route.kind) {
       case "function":
-        invoke(call, route, tools, head);
+        invoke(call, route, invokeTools, head);
         return;
       case "system-function":
         callSystemFunction(call, route.service, route.path);
@@ -128,7 +129,7 @@ export function createFollowRoute(tools: FollowTools): FollowRoute {
   }
 
   function administer(call: Call, kind: "system-list" | "system-info" | "system-forward"): void {
-    if (config.basicAuth && !basicAuth.accepts(call.request.headers.authorization)) {
+    if (!isOperator(call)) {
       answerText(call.response, 401, "invalid credentials", {
         "WWW-Authenticate": 'Basic realm="Restricted"',
       });
@@ -149,6 +150,10 @@ export function createFollowRoute(tools: FollowTools): FollowRoute {
         tools,
       );
     }
+  }
+
+  function isOperator({ request }: Call): boolean {
+    return !config.basicAuth || basicAuth.accepts(request.headers.authorization);
   }
 
   function pass(call: Call, room: Room, limitBytes: number, path = call.path): void {

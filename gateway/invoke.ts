@@ -4,6 +4,7 @@ import { describe, errorCode, HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { answerCall, answerNoSuchFunction, answerNotLoaded, linger } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { describeMissing } from "./describe-missing.ts";
 import type { EndpointTable, FunctionEntry } from "./endpoint-table.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { NOT_FOR_FUNCTIONS, toClientHeaders, toUpstreamHeaders } from "./headers.ts";
@@ -18,6 +19,8 @@ const RECHECK_MS = 100;
 export type InvokeTools = {
   readonly table: EndpointTable;
   readonly waker: Waker;
+  /** Whether the call carries what `/system` asks for. */
+  readonly isOperator: (call: Call) => boolean;
   readonly log: Log;
   readonly config: {
     readonly readTimeoutMs: number;
@@ -51,10 +54,17 @@ export function invoke(call: Call, wanted: Invocable, tools: InvokeTools, upgrad
   const isElsewhere =
     wanted.owner !== undefined && entry?.owner !== undefined && entry.owner !== wanted.owner;
   if (entry === undefined || isElsewhere) {
-    answerNoSuchFunction(call, wanted.service);
+    answerMissing(call, wanted, tools);
     return;
   }
   new Invocation(call, wanted, entry, tools, upgrade).start();
+}
+
+/** What else there is, is for the operator alone. */
+function answerMissing(call: Call, { service, owner }: Invocable, tools: InvokeTools): void {
+  const text = tools.isOperator(call) ? describeMissing(tools.table, service, owner) : undefined;
+  if (text === undefined) answerNoSuchFunction(call, service);
+  else answerCall(call, 404, `${text}\n`);
 }
 
 class Invocation implements ExchangeOwner {

@@ -34,7 +34,15 @@ export function createWaker(provider: Room, authorization: string, log: Log): Wa
   function wake(entry: FunctionEntry): Promise<void> {
     const known = asking.get(entry);
     if (known !== undefined) return known;
-    const asked = call(entry).finally(() => asking.delete(entry));
+    const forget = (): void => void asking.delete(entry);
+    const asked = call(entry).then(
+      // The endpoints come by another way, and may be later than the answer.
+      () => (entry.wanted === 0 ? void entry.waiters.add(forget) : forget()),
+      (error: unknown) => {
+        forget();
+        throw error;
+      },
+    );
     asking.set(entry, asked);
     return asked;
   }

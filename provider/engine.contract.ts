@@ -19,30 +19,17 @@ export type EngineUnderTest = {
 
 /** Limits the suite counts on, in milliseconds; an engine under test is opened with them. */
 export const contractTimes = {
-  healthDeadlineMs: 2_500,
+  healthDeadlineMs: 10_000,
   drainMs: 1_200,
   watchMs: 6_000,
   graceMs: 100,
+  versionIdleMs: 8_000,
+  versionsAwake: 2,
 } as const;
 
 /** Declare the tests that every engine must pass (design.md section 7). */
 export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): void {
-  // Mostly waiting: a few at once do not disturb each other.
-  const inTurn = createTurns(3);
-  const check = (
-    title: string,
-    run: (t: ExecutionContext, under: EngineUnderTest) => Promise<void>,
-  ): void =>
-    test(title, (t) =>
-      inTurn(async () => {
-        const under = await open();
-        try {
-          await run(t, under);
-        } finally {
-          await under.dispose();
-        }
-      }),
-    );
+  const check = createCheck(test, open);
 
   check(
     "a deploy resolves once the function serves, and says what was asked for",
@@ -658,6 +645,26 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
     await t.throwsAsync(callEndpoint(endpoint, "/"));
     t.is((await failure(engine.deploy({ service: "fn", image }))).status, 503);
   });
+}
+
+/** Declare a test on an engine of its own. */
+export function createCheck(test: TestFn, open: () => Promise<EngineUnderTest>) {
+  // Mostly waiting: a few at once do not disturb each other.
+  const inTurn = createTurns(3);
+  return (
+    title: string,
+    run: (t: ExecutionContext, under: EngineUnderTest) => Promise<void>,
+  ): void =>
+    test(title, (t) =>
+      inTurn(async () => {
+        const under = await open();
+        try {
+          await run(t, under);
+        } finally {
+          await under.dispose();
+        }
+      }),
+    );
 }
 
 /** A deployment of `fn` with a release and a fence, as the pipeline makes it. */

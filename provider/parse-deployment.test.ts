@@ -76,6 +76,7 @@ for (const [body, problem] of [
   [{ ...minimal, service: "fn." }, /service: /],
   [{ ...minimal, service: "fn-" }, /service: /],
   [{ ...minimal, service: "fn\n" }, /service: /],
+  [{ ...minimal, service: "fn--1a2b3c4" }, /service: "--" is kept for versions/],
   [{ ...minimal, service: "fünf" }, /service: /],
   [{ ...minimal, service: "a".repeat(64) }, /service: /],
   [{ ...minimal, service: 7 }, /service: /],

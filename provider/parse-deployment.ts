@@ -20,6 +20,11 @@ export const functionName = z
     'must be lower-case letters, digits and "-", at most 63 (a DNS label)',
   );
 
+/** What may be deployed: versions have names that no function has. */
+const newFunctionName = functionName.refine((name) => !name.includes("--"), {
+  message: '"--" is kept for versions',
+});
+
 /** The users' namespace, or nothing; no other can be reached from here. */
 export const namespace = z
   .string()
@@ -31,7 +36,7 @@ export const namespace = z
 /** Body of POST and PUT `/system/functions`; unknown keys are left out, null is as good as absent. */
 export const deploymentBody: z.ZodType<FunctionDeployment> = z
   .object({
-    service: functionName,
+    service: newFunctionName,
     image: text.min(1, "is required").max(1_024),
     namespace,
     envProcess: text.max(4_096).nullish(),
