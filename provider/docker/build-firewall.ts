@@ -38,15 +38,19 @@ export async function openBuildFirewall(
         };
         await filterBridge();
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        await applyFirewall(run, folder, formatBuildFirewall(parts));
-        if (await hasIpv6()) await applyFirewall(run, folder, formatBuildFirewall6(parts), "ip6");
+        await bothFamilies(
+          () => applyFirewall(run, folder, formatBuildFirewall(parts)),
+          () => applyFirewall(run, folder, formatBuildFirewall6(parts), "ip6"),
+        );
       }),
     remove: () =>
       inTurn(async () => {
         // Made before the first rule, gone after the last.
         if (!(await exists(folder))) return;
-        await removeFirewall(run, folder, buildChains(platform));
-        if (await hasIpv6()) await removeFirewall(run, folder, buildChains(platform), "ip6");
+        await bothFamilies(
+          () => removeFirewall(run, folder, buildChains(platform)),
+          () => removeFirewall(run, folder, buildChains(platform), "ip6"),
+        );
         await rm(folder, { recursive: true });
       }),
   };
@@ -62,9 +66,12 @@ async function findBridge({ calls }: DockerApi): Promise<string> {
   throw new Error("Docker has no default bridge, which a RUN would be on");
 }
 
-/** A kernel without it has no tables for it either. */
-function hasIpv6(): Promise<boolean> {
-  return exists("/proc/net/if_inet6");
+/** Side by side, and to the end of both: a member of the group docker starts a container for each step. */
+async function bothFamilies(ipv4: () => Promise<void>, ipv6: () => Promise<void>): Promise<void> {
+  // A kernel without IPv6 has no tables for it either.
+  const hasIpv6 = await exists("/proc/net/if_inet6");
+  const done = await Promise.allSettled([ipv4(), ...(hasIpv6 ? [ipv6()] : [])]);
+  for (const one of done) if (one.status === "rejected") throw one.reason;
 }
 
 function exists(path: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /**
@@ -8,7 +8,9 @@ import { dirname, join } from "node:path";
 export async function createSecretsFolder(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const secrets = join(folder, "secrets");
-  await mkdir(secrets, { recursive: true, mode: 0o755 });
+  await mkdir(secrets, { recursive: true });
+  // Not the mode of its making, from which an operator's umask takes.
+  await chmod(secrets, 0o755);
   return secrets;
 }
 
@@ -20,6 +22,7 @@ export async function writeReplicaSecret(
 ): Promise<void> {
   // Beside, not inside: a name the function never asked for must not appear.
   const temporary = join(dirname(secretsFolder), `secret-${name}`);
-  await writeFile(temporary, value, { mode: 0o444 });
+  await writeFile(temporary, value, { mode: 0o400 });
+  await chmod(temporary, 0o444);
   await rename(temporary, join(secretsFolder, name));
 }

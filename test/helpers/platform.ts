@@ -30,6 +30,8 @@ export type PlatformOptions = {
   /** `demo` is `up` with a push before it is ready. */
   readonly command?: "up" | "demo";
   readonly env?: Record<string, string>;
+  /** Program and arguments that start it as somebody else; `dataFolder` is theirs then. */
+  readonly as?: readonly string[];
 };
 
 /** Start `ofc up` as a process of its own on a free port and wait for its `ready` line. */
@@ -39,7 +41,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   // A machine with Docker must not decide what is tested.
   const engine = ["--engine", options.engine ?? "process"];
   const { command = "up" } = options;
-  const child = spawnOfc([command, "--port", "0", "--data", dataFolder, ...engine], env);
+  const args = [command, "--port", "0", "--data", dataFolder, ...engine];
+  const child = spawnOfc(args, env, options.as);
   const ended = once(child, "exit");
   const words: string[] = [];
   const log: Record<string, unknown>[] = [];
@@ -82,9 +85,10 @@ export async function removeData(dataFolder: string): Promise<void> {
   await rm(dataFolder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
-function spawnOfc(args: readonly string[], env: NodeJS.ProcessEnv) {
-  const node = ["--disable-warning=ExperimentalWarning", join(project, "cli/main.ts")];
-  return spawn(process.execPath, [...node, ...args], {
+function spawnOfc(args: readonly string[], env: NodeJS.ProcessEnv, as: readonly string[] = []) {
+  const ofc = ["--disable-warning=ExperimentalWarning", join(project, "cli/main.ts"), ...args];
+  const [program = process.execPath, ...rest] = [...as, process.execPath, ...ofc];
+  return spawn(program, rest, {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   }) satisfies ChildProcess;
