@@ -42,8 +42,8 @@ export function openImageStore(address: BuildkitAddress): ImageStore {
     async touch(digest, image) {
       const docker = await opened();
       const { name, tag } = splitTag(image);
-      await docker.getImage(digest).tag({ repo: name, tag });
-      const { Size } = await docker.getImage(digest).inspect();
+      const built = docker.getImage(digest);
+      const [{ Size }] = await Promise.all([built.inspect(), built.tag({ repo: name, tag })]);
       return Size;
     },
     async push(image, login, tell, signal) {

@@ -26,15 +26,15 @@ export async function findImage(tools: ImageTools, reference: string): Promise<L
 }
 
 /**
- * By its name, or by the digest after `@`: the one of an image that was built here is the id of its
- * configuration, which Docker finds without the name only.
+ * By the digest after `@` first: the one of an image that was built here is the id of its configuration,
+ * which Docker finds without the name only. Then by its name, as it was pulled.
  */
 async function lookUp(docker: Docker, reference: string): Promise<LocalImage | undefined> {
   if (!REFERENCE.test(reference)) throw missing(reference, "it is no image reference");
   const digest = /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1];
   return (
-    (await inspect(docker, reference)) ??
-    (digest === undefined ? undefined : await inspect(docker, digest))
+    (digest === undefined ? undefined : await inspect(docker, digest)) ??
+    (await inspect(docker, reference))
   );
 }
 

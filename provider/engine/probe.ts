@@ -13,6 +13,8 @@ export type ProbeSettings = {
 const ANSWER_MS = 1_000;
 const ANSWER_BYTES = 64 * 1024;
 const INITIAL_DELAY_LIMIT_MS = 5 * 60_000;
+/** Between two questions. */
+const LONGEST_PAUSE_MS = 200;
 
 /** `com.openfaas.health.http.*` annotations; the defaults are `/_/health` at once. */
 export function readProbeSettings(deployment: FunctionDeployment): ProbeSettings {
@@ -88,10 +90,16 @@ export async function awaitHealthy(
     if (!healthy) last = typeof answer === "number" ? `its health path answered ${answer}` : answer;
     healthySince = healthy ? (healthySince ?? now) : undefined;
     if (now >= deadline) return `was not healthy within ${times.deadlineMs} ms: ${last}`;
-    await pause(healthy ? Math.min(intervalMs, times.settleMs) : intervalMs, signal);
-    if (!healthy) intervalMs = Math.min(200, intervalMs * 1.25);
+    await pause(healthySince === undefined ? intervalMs : leftMs(healthySince), signal);
+    if (!healthy) intervalMs = Math.min(LONGEST_PAUSE_MS, intervalMs * 1.1);
   }
   return "was stopped while starting";
+
+  /** Asked again the moment that decides. */
+  function leftMs(healthySince: number): number {
+    const left = healthySince + times.settleMs - performance.now();
+    return Math.max(0, Math.min(LONGEST_PAUSE_MS, left));
+  }
 }
 
 /** Sleep, cut short without an error when the signal is aborted. */
