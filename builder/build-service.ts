@@ -12,6 +12,7 @@ import { receiveBuild } from "./receive-build.ts";
 import { type Build, runBuild } from "./run-build.ts";
 import type { PublicBuildKey } from "./secrets/build-key.ts";
 import type { BuilderSettings } from "./settings.ts";
+import { createSpool } from "./spool-body.ts";
 
 export type { Build, BuildJob } from "./run-build.ts";
 
@@ -40,7 +41,12 @@ export function createBuildService(tools: ServiceTools): BuildService {
   const { home, keys, settings } = tools;
   if (keys.length === 0 || keys.some(({ secret }) => secret === ""))
     throw new Error("The payload secret is empty; refusing to verify anything with it.");
-  const receiving = { keys, nonces: createNonceMemory(), maxBytes: settings.maxContextBytes };
+  const spoolBody = createSpool({
+    maxBytes: settings.maxContextBytes,
+    maxMs: settings.buildTimeoutMs,
+    maxSpools: settings.maxSpools,
+  });
+  const receiving = { keys, nonces: createNonceMemory(), spoolBody };
   const slots = createBuildSlots(
     settings.concurrency,
     settings.maxWaiting,

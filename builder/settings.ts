@@ -8,6 +8,8 @@ export type BuilderSettings = {
   readonly ownerConcurrency?: number;
   /** Builds that may wait for their turn before the next is answered 429. */
   readonly maxWaiting: number;
+  /** Bodies of faas-cli that may be on their way at once. */
+  readonly maxSpools: number;
   /** Whole tar, and sum of what it unpacks to. */
   readonly maxContextBytes: number;
   readonly maxEntries: number;
@@ -31,6 +33,7 @@ export type BuilderSettings = {
 export const DEFAULT_SETTINGS: BuilderSettings = {
   concurrency: 2,
   maxWaiting: 200,
+  maxSpools: 8,
   maxContextBytes: 100 * 1024 * 1024,
   maxEntries: 20_000,
   maxFileBytes: 64 * 1024 * 1024,
