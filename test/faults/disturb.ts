@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { connectAdmin } from "../../cli/admin-client.ts";
+import { killContainer, killDockerdWithin } from "./docker-targets.ts";
 import { readLedger } from "./observe.ts";
 import { type Kind, kindOf } from "./processes.ts";
 import type { Random } from "./random.ts";
@@ -115,12 +116,22 @@ const KILL_PAUSE_MS = 500;
 /** Longest wait for a process that is to be killed, in milliseconds. */
 const NEXT_LIMIT_MS = 5_000;
 
-/** Push what needs an installer, and kill that: while all else is killed it hardly ever comes to one. */
-export async function killInstaller(
-  { victim, trees }: Stage,
+/**
+ * Push what needs an installer, and kill that: while all else is killed it hardly ever comes to one. On
+ * Docker it is dockerd that is killed, and with it whatever builds or starts.
+ */
+export async function killBuilding(
+  stage: Stage,
+  random: Random,
   over: AbortSignal,
-  killed: (kind: Kind) => void,
+  killed: (kind: string) => void,
 ): Promise<void> {
+  const { victim, trees, docker } = stage;
+  if (docker !== undefined) {
+    const met = await killDockerdWithin(stage, docker, random, over);
+    if (met !== undefined) killed(met);
+    return;
+  }
   const pushing = trees.find(({ hasPackage }) => hasPackage)?.push("good");
   const limit = AbortSignal.any([over, AbortSignal.timeout(NEXT_LIMIT_MS)]);
   while (!limit.aborted && !victim.isGone()) {
@@ -134,8 +145,8 @@ export async function killInstaller(
   await pushing;
 }
 
-/** A version that dies three times in a row right after it was published gives way to the previous one. */
-const MOST_FUNCTIONS = 2;
+/** A version that dies three times in a row right after it was published gives way to the previous one; dockerd takes all with it. */
+const MOST_FUNCTIONS = { process: 2, docker: 1 };
 
 /** Kill gateway, queue server, git, installers and functions: of what is there the kind with the fewest kills. */
 export async function killBelow(
@@ -150,16 +161,28 @@ export async function killBelow(
   await victim.ready;
   while (!over.aborted && !victim.isGone()) {
     await sleep(random.below(KILL_PAUSE_MS));
-    const byKind = Map.groupBy(victim.children(), kindOf);
-    if (functions === MOST_FUNCTIONS) byKind.delete("function");
-    const [rarest] = [...byKind.keys()].toSorted(
+    const targets = listTargets(stage, random);
+    if (functions === MOST_FUNCTIONS[stage.engine]) targets.delete("function");
+    const [rarest] = [...targets.keys()].toSorted(
       (a, b) => (kills.get(a) ?? 0) - (kills.get(b) ?? 0),
     );
-    const children = rarest === undefined ? [] : (byKind.get(rarest) ?? []);
-    if (rarest === undefined || !endProcess(random.pick(children).pid)) continue;
+    if (rarest === undefined || !(await targets.get(rarest)?.())) continue;
     killed(rarest);
     if (rarest === "function") functions += 1;
   }
+}
+
+/** For each kind of process that is there, what kills one of them and says whether it did. */
+function listTargets(stage: Stage, random: Random): Map<Kind, () => boolean | Promise<boolean>> {
+  const { victim, docker, dataFolder } = stage;
+  const byKind = Map.groupBy(victim.children(), kindOf);
+  const targets = new Map<Kind, () => boolean | Promise<boolean>>(
+    [...byKind].map(([kind, children]) => [kind, () => endProcess(random.pick(children).pid)]),
+  );
+  // Functions on Docker do not run below the platform.
+  if (docker !== undefined)
+    targets.set("function", () => killContainer(docker, dataFolder, random));
+  return targets;
 }
 
 function endProcess(pid: number): boolean {

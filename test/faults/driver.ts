@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { comeToRest, observe, servicesOf } from "./come-to-rest.ts";
-import { killBelow, killInstaller, provoke, pushAll } from "./disturb.ts";
+import { killBelow, killBuilding, provoke, pushAll } from "./disturb.ts";
+import { findDockerLeftovers } from "./docker-leftovers.ts";
 import { FAULT_POINTS } from "./fault-points.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { findBreaches } from "./model.ts";
-import { listUnfinished, readAnswer } from "./observe.ts";
-import type { Kind } from "./processes.ts";
+import { listUnfinished, readAnswer, readDigests } from "./observe.ts";
+import { countKills, planFaults } from "./plan-faults.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Place, type Stage, setStage } from "./stage.ts";
 
@@ -14,6 +15,7 @@ export type DriverOptions = {
   /** Kills in all, of the platform and of what runs below it. */
   readonly kills: number;
   readonly seed: number;
+  readonly engine: EngineKind;
   /** Where accepted calls are kept. */
   readonly queue: "redis" | "embedded";
   /** One line for people about what happens. */
@@ -22,6 +24,7 @@ export type DriverOptions = {
 
 export type DriverReport = {
   readonly seed: number;
+  readonly engine: EngineKind;
   readonly queue: DriverOptions["queue"];
   /** Kills that were to be; there are a few more, since a life has several. */
   readonly asked: number;
@@ -45,24 +48,28 @@ export type DriverReport = {
   readonly folder: string;
 };
 
-const PLACES: readonly Place[] = [
-  { scm: "forge", owner: "alice", repository: "shop" },
-  { scm: "forge", owner: "alice", repository: "desk", hasPackage: true },
-  { scm: "forge", owner: "bob", repository: "shop" },
-  { scm: "github", owner: "carol", repository: "site" },
-];
+type EngineKind = "process" | "docker";
+
+const SHOP: Place = { scm: "forge", owner: "alice", repository: "shop" };
+const SITE: Place = { scm: "github", owner: "carol", repository: "site" };
+/** Images take their time, and their RUN has no network to install from. */
+const PLACES: Readonly<Record<EngineKind, readonly Place[]>> = {
+  process: [
+    SHOP,
+    { scm: "forge", owner: "alice", repository: "desk", hasPackage: true },
+    { scm: "forge", owner: "bob", repository: "shop" },
+    SITE,
+  ],
+  docker: [SHOP, SITE],
+};
 /** Short, so that leases are renewed and lost webhooks noticed within a life. */
 const SETTINGS = { build_lease: "1500ms", catch_up_interval: "3s" };
 const GOOD_NETWORK = { lost: 0, doubled: 0, late: 0 };
 const BAD_NETWORK = { lost: 8, doubled: 4, late: 6 };
 /** Longest wait of a platform that is ready for its fault point, in milliseconds. */
-const POINT_LIMIT_MS = 15_000;
-/** One in so many lives begins with a rest, so that builds end: five attempts are all that one has. */
-const RANDOM_EVERY = 4;
+const POINT_LIMIT_MS = { process: 15_000, docker: 30_000 };
 /** Longest time in which everything below is killed, in milliseconds. */
 const RANDOM_LIMIT_MS = 6_000;
-/** From so many kills on each point is given its turns, however many that takes. */
-const WHOLE_RUN = 200;
 
 type Run = {
   readonly stage: Stage;
@@ -78,12 +85,13 @@ type Run = {
  * Push to a platform while it and all that runs below it are killed, start it again each time on the same
  * data and port, and compare the end with the model.
  */
-export async function runDriver({ kills, seed, queue, say }: DriverOptions): Promise<DriverReport> {
+export async function runDriver(options: DriverOptions): Promise<DriverReport> {
+  const { kills, seed, engine, queue, say } = options;
   const started = performance.now();
   const random = createRandom(seed);
   const network = { ...GOOD_NETWORK };
   const settings = { ...SETTINGS, queue_backend: queue === "redis" ? "auto" : queue };
-  const stage = await setStage(random, network, settings);
+  const stage = await setStage(random, network, settings, engine);
   const run: Run = { stage, random, kills: new Map(), history: new Map(), spentMs: new Map() };
   let lives = 1;
   let keep = true;
@@ -92,15 +100,17 @@ export async function runDriver({ kills, seed, queue, say }: DriverOptions): Pro
     await timed(run, "beginning", () => begin(run));
     // Nobody can miss what a repository that was never heard of had to say.
     Object.assign(network, BAD_NETWORK);
-    for (const fault of planFaults(run, kills)) {
+    const isWhole = engine === "process";
+    for (const fault of planFaults({ random, kills: run.kills, asked: kills, isWhole })) {
       lives += 1;
       await (fault === undefined ? liveAtRandom(run) : liveUntil(run, fault));
-      if (lives % 10 === 0) say(`${countKills(run)} of ${kills} kills in ${lives} lives`);
+      if (lives % 5 === 0) say(`${countKills(run.kills)} of ${kills} kills in ${lives} lives`);
     }
     const { breaches, leftovers, ends } = await timed(run, "judging", () => judge(run));
     keep = breaches.length + leftovers.length > 0;
     return {
       seed,
+      engine,
       queue,
       asked: kills,
       seconds: Math.round((performance.now() - started) / 1_000),
@@ -122,22 +132,6 @@ export async function runDriver({ kills, seed, queue, say }: DriverOptions): Pro
   }
 }
 
-/** For each life its fault point, or `undefined` for kills at random, until there were enough. */
-function* planFaults(run: Run, kills: number): Generator<string | undefined> {
-  const { random } = run;
-  // A point that was not reached, since nothing was to be written there, has two more turns.
-  const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
-  let next = nextDue(due, run);
-  for (let life = 1; ; life += 1) {
-    if (countKills(run) >= kills && (next === undefined || kills < WHOLE_RUN)) return;
-    if (life % RANDOM_EVERY === 0) yield undefined;
-    else {
-      yield next ?? chooseFault(random);
-      next = nextDue(due, run);
-    }
-  }
-}
-
 async function timed<T>({ spentMs }: Run, on: string, work: () => Promise<T>): Promise<T> {
   const started = performance.now();
   try {
@@ -147,26 +141,10 @@ async function timed<T>({ spentMs }: Run, on: string, work: () => Promise<T>): P
   }
 }
 
-function nextDue(due: string[], { kills }: Run): string | undefined {
-  for (let point = due.pop(); point !== undefined; point = due.pop())
-    if (!kills.has(point)) return point;
-  return undefined;
-}
-
-function shuffle<T>(all: readonly T[], random: Random): T[] {
-  const left = [...all];
-  return all.flatMap(() => left.splice(random.below(left.length), 1));
-}
-
-/** After every point had its turn: none, or one that is passed some times before. */
-function chooseFault(random: Random): string | undefined {
-  return random.oneIn(2) ? undefined : `${random.pick(FAULT_POINTS)}:${1 + random.below(3)}`;
-}
-
 async function begin({ stage }: Run): Promise<void> {
   const victim = await stage.live();
   if (!(await victim.ready)) throw new Error(`The platform did not start:\n${victim.said()}`);
-  await stage.plant(PLACES);
+  await stage.plant(PLACES[stage.engine]);
   for (const tree of stage.trees) await tree.push("good");
 }
 
@@ -178,7 +156,7 @@ async function liveUntil(run: Run, fault: string): Promise<void> {
   const living = whileWatched(run, async (over) => {
     const working = [pushAll(stage, random, 1, over), provoke(stage, random, write, over)];
     await victim.ready;
-    const limit = AbortSignal.any([over, AbortSignal.timeout(POINT_LIMIT_MS)]);
+    const limit = AbortSignal.any([over, AbortSignal.timeout(POINT_LIMIT_MS[stage.engine])]);
     await Promise.race([victim.gone, isDone(run, working, limit)]);
     count(run, victim.isGone() ? `${write}:${moment}` : "at any moment");
     return working;
@@ -210,10 +188,10 @@ async function liveAtRandom(run: Run): Promise<void> {
   const victim = await stage.live();
   const isEarly = random.oneIn(4);
   if (!isEarly) await timed(run, "resting", () => comeToRest(stage));
-  const killed = (kind: Kind) => count(run, kind);
+  const killed = (kind: string) => count(run, kind);
   const living = whileWatched(run, async (over) => {
     if (!isEarly && random.oneIn(2))
-      await Promise.race([victim.gone, killInstaller(stage, over, killed)]);
+      await Promise.race([victim.gone, killBuilding(stage, random, over, killed)]);
     const working = [
       pushAll(stage, random, 2, over),
       killBelow(stage, random, over, run.kills, killed),
@@ -277,7 +255,17 @@ async function judge(run: Run) {
   stage.remember(stage.victim.children());
   const code = await stage.victim.kill("SIGTERM");
   const pushes = stage.trees.flatMap((tree) => tree.pushes);
-  const leftovers = await findLeftovers(stage.dataFolder, stage.temporary, stage.everSeen.values());
+  const leftovers = [
+    ...(await findLeftovers(stage.dataFolder, stage.temporary, stage.everSeen.values())),
+    ...(stage.docker === undefined
+      ? []
+      : await findDockerLeftovers(
+          stage.docker,
+          stage.dataFolder,
+          seen.records,
+          readDigests(stage.dataFolder),
+        )),
+  ];
   const ends = Map.groupBy(seen.builds, ({ state, reason }) =>
     reason.startsWith("gave up") ? "gave up" : state,
   );
@@ -290,8 +278,4 @@ async function judge(run: Run) {
 
 function count({ kills }: Run, place: string): void {
   kills.set(place, (kills.get(place) ?? 0) + 1);
-}
-
-function countKills({ kills }: Run): number {
-  return [...kills.values()].reduce((sum, one) => sum + one, 0);
 }

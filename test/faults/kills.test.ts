@@ -18,6 +18,7 @@ test(`after ${KILLS} kills every accepted commit ended truly, the newest serves,
   const report = await runDriver({
     kills: KILLS,
     seed: SEED,
+    engine: "process",
     queue: "redis",
     say: (text) => t.log(text),
   });

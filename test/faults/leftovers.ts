@@ -37,7 +37,8 @@ export async function findLeftovers(
 async function findHalfArtifacts(dataFolder: string, paths: readonly string[]): Promise<string[]> {
   const folder = join(dataFolder, "artifacts");
   const there = new Set(paths);
-  const names = await readdir(folder);
+  // Images are artefacts elsewhere.
+  const names = await readdir(folder).catch(() => []);
   return names
     .filter(
       (name) =>

@@ -45,6 +45,7 @@ const RECORD = z.object({
   current: z.object({ release: z.string() }).optional(),
   next: z.object({ failed: z.string().optional() }).optional(),
 });
+const DIGESTS = z.array(z.object({ digest: z.string() }));
 const COUNT = z.object({ count: z.number() });
 /** `forge:alice/shop` of a row that has the repository as `r`. */
 const NAME = "substr(r.id, 1, instr(r.id, ':')) || r.full_name";
@@ -85,6 +86,13 @@ export function readLedger(dataFolder: string): {
       ({ repository, sha }) => `${repository} ${sha}`,
     ),
   }));
+}
+
+/** `sha256:…` of what was built. */
+export function readDigests(dataFolder: string): string[] {
+  return withFile(join(dataFolder, "ledger.db"), (file) =>
+    DIGESTS.parse(file.prepare("SELECT digest FROM artifacts").all()).map(({ digest }) => digest),
+  );
 }
 
 /** What is still under way; empty when the platform is quiet. */

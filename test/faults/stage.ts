@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { connectAdmin } from "../../cli/admin-client.ts";
+import { dockerEnv } from "../helpers/docker-platform.ts";
+import { startDocker, type TestDocker } from "../helpers/start-docker.ts";
+import { importTemplateBases } from "../helpers/template-bases.ts";
 import { type Github, type Network, startGithub } from "./github.ts";
 import type { Running } from "./processes.ts";
 import type { Random } from "./random.ts";
@@ -30,6 +33,9 @@ export type Stage = {
   readonly trees: readonly WorkTree[];
   /** Every process that was ever seen below a platform. */
   readonly everSeen: ReadonlyMap<string, Running>;
+  readonly engine: "process" | "docker";
+  /** A dockerd of the stage's own, where functions run on Docker. */
+  readonly docker: TestDocker | undefined;
   /** The platform that was started last. */
   readonly victim: Victim;
   /** Start the next platform; one that still lives is killed. */
@@ -47,7 +53,10 @@ export async function setStage(
   random: Random,
   network: Network = { lost: 0, doubled: 0, late: 0 },
   settings: Readonly<Record<string, string>> = {},
+  engine: Stage["engine"] = "process",
 ): Promise<Stage> {
+  const ends: (() => Promise<void>)[] = [];
+  const docker = engine === "docker" ? await openDocker(ends) : undefined;
   const folder = await mkdtemp(join(tmpdir(), "ofc-faults-"));
   const dataFolder = join(folder, "data");
   const githubFolder = join(folder, "github");
@@ -64,6 +73,7 @@ export async function setStage(
     github_app_id: "1",
     github_api_url: `${github.url}api/v3/`,
     github_url: github.url,
+    ...(docker === undefined ? {} : dockerEnv(docker)),
     ...settings,
   };
   const tokens = new Map<string, string>();
@@ -73,6 +83,7 @@ export async function setStage(
     startVictim({
       dataFolder,
       port,
+      engine,
       env: { ...standing, ...env },
       log: join(folder, "platform.log"),
     });
@@ -91,6 +102,8 @@ export async function setStage(
     github,
     trees,
     everSeen,
+    engine,
+    docker,
     get victim() {
       return current();
     },
@@ -117,6 +130,7 @@ export async function setStage(
       if (victim?.isGone() === false) await victim.kill("SIGKILL");
       await github.close();
       for (const tree of trees) await tree.remove();
+      for (const end of ends.toReversed()) await end();
       if (!keep) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
@@ -127,6 +141,12 @@ export async function setStage(
     made.password = tokens.get(owner) ?? "";
     return made.href;
   }
+}
+
+async function openDocker(ends: (() => Promise<void>)[]): Promise<TestDocker> {
+  const docker = await startDocker({ teardown: (end) => ends.push(end) });
+  await importTemplateBases(docker);
+  return docker;
 }
 
 async function writeSecrets(dataFolder: string, github: Github): Promise<void> {

@@ -26,14 +26,16 @@ export type Victim = {
 export type VictimOptions = {
   readonly dataFolder: string;
   readonly port: number;
+  readonly engine?: "process" | "docker";
   readonly env: Readonly<Record<string, string>>;
   /** File that its log is appended to. */
   readonly log: string;
 };
 
 /** Start `ofc up` and come back at once. */
-export function startVictim({ dataFolder, port, env, log }: VictimOptions): Victim {
-  const args = ["up", "--port", String(port), "--data", dataFolder, "--engine", "process"];
+export function startVictim(options: VictimOptions): Victim {
+  const { dataFolder, port, engine = "process", env, log } = options;
+  const args = ["up", "--port", String(port), "--data", dataFolder, "--engine", engine];
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
