@@ -1,4 +1,5 @@
 import { dockerMissing, startDocker, type TestDocker } from "../test/helpers/start-docker.ts";
+import { until } from "../test/helpers/until.ts";
 import { type Benchmark, type Measure, runAlone } from "./benchmark.ts";
 import { prepareFloor } from "./docker-floor.ts";
 import { prepareChanges } from "./prepare-changes.ts";
@@ -19,12 +20,16 @@ export const dockerPush: Benchmark = {
         const one = await prepareChanges(place, "one", 1);
         const ten = await prepareChanges(place, "ten", 10);
         const floor = await prepareFloor(docker, await place.repository());
+        const alone = async <T>(measure: () => Promise<T>) => {
+          await awaitCalm(docker, 1 + 10 + 1);
+          return measure();
+        };
         const seen: { one: number; ten: number; floor: number }[] = [];
         for (let round = -WARM_UPS; round < rounds; round++) {
           const sample = {
-            one: (await one.change()).liveMs,
-            floor: await floor.change(),
-            ten: (await ten.change(true)).liveMs,
+            one: (await alone(() => one.change())).liveMs,
+            floor: await alone(() => floor.change()),
+            ten: (await alone(() => ten.change(true))).liveMs,
           };
           if (round < 0) continue;
           seen.push(sample);
@@ -47,6 +52,11 @@ async function withDocker<T>(work: (docker: TestDocker) => Promise<T>): Promise<
   } finally {
     for (const end of ends) await end();
   }
+}
+
+/** What was replaced is gone: its end belongs to no measurement. */
+async function awaitCalm({ api }: TestDocker, containers: number): Promise<void> {
+  await until(async () => (await api.listContainers({ all: true })).length <= containers);
 }
 
 function report(
