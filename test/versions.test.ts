@@ -3,8 +3,10 @@ import { request } from "node:http";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { z } from "zod";
+import { dockerEnv, listContainers } from "./helpers/docker-platform.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import { makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+import { dockerMissing, startDocker } from "./helpers/start-docker.ts";
 import { until } from "./helpers/until.ts";
 
 test("each version answers at an address of its own, with its own environment, whatever serves", async (t) => {
@@ -87,6 +89,40 @@ test("a version is there for its owner's host alone, and no push can take its na
   t.is(textOf(await ask(`alice-cart--${one}`)), "one ONE /");
 });
 
+const dockerTest = dockerMissing === undefined ? test : test.skip;
+if (dockerMissing !== undefined)
+  test.skip(`versions on Docker are not tested: ${dockerMissing}`, () => {});
+
+dockerTest(
+  "on Docker a version has a container while it is called, and none after a crash of the platform",
+  async (t) => {
+    const docker = await startDocker(t);
+    await docker.importBase("node:24-alpine", ["node", "npm"]);
+    const env = { ...dockerEnv(docker), version_idle_timeout: "15s" };
+    const { platform, push, ask, restart } = await setUp(t, env, "docker");
+    const services = async () =>
+      (await listContainers(docker, platform.dataFolder)).map(({ service }) => service);
+    const [one, two] = [await push("one"), await push("two")];
+    const address = `alice-cart--${one}`;
+    await until(async () => (await services()).length === 1);
+
+    const first = await Promise.all(Array.from({ length: 50 }, () => ask(address)));
+    const awake = await services();
+    await until(async () => (await services()).length === 1);
+    const second = await ask(address);
+    const next = await restart("kill");
+    const left = await services();
+    const third = await ask(address, next);
+    const live = await ask(`alice-cart--${two}`, next);
+
+    t.deepEqual(new Set(first.map(textOf)), new Set(["one ONE /"]));
+    t.deepEqual(awake, ["alice-cart", address]);
+    t.deepEqual([second, third, live].map(textOf), ["one ONE /", "one ONE /", "two TWO /"]);
+    t.deepEqual(left, ["alice-cart"]);
+    t.not(third.text, second.text);
+  },
+);
+
 type Answer = { readonly status: number; readonly text: string };
 
 const FUNCTIONS = z.object({ functions: z.array(z.object({ name: z.string() })) });
@@ -96,9 +132,13 @@ function textOf({ text }: Answer): string {
   return text.replace(/ [-0-9a-f]{36}$/, "");
 }
 
-async function setUp(t: ExecutionContext, env: Record<string, string> = {}) {
-  t.timeout(240_000);
-  const platform = await startPlatform({ env });
+async function setUp(
+  t: ExecutionContext,
+  env: Record<string, string> = {},
+  engine: "process" | "docker" = "process",
+) {
+  t.timeout(engine === "docker" ? 480_000 : 240_000);
+  const platform = await startPlatform({ env, engine });
   const { dataFolder } = platform;
   let last = platform;
   t.teardown(async () => {
@@ -114,9 +154,9 @@ async function setUp(t: ExecutionContext, env: Record<string, string> = {}) {
   return {
     platform,
     ask,
-    async restart(): Promise<RunningPlatform> {
-      await platform.stop();
-      last = await startPlatform({ dataFolder, env });
+    async restart(how: "stop" | "kill" = "stop"): Promise<RunningPlatform> {
+      await platform[how]();
+      last = await startPlatform({ dataFolder, env, engine });
       return last;
     },
     /** A commit whose function answers the text, its environment, what it was asked and who answers. */
