@@ -31,9 +31,11 @@ export async function runUntilSignal(
   { terminal }: CommandContext,
   platform: Platform,
 ): Promise<void> {
+  // Before the line: whoever reads it may end us at once.
+  const asked = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   terminal.line(`ready ${platform.url.replace(/\/$/, "")}`);
   const settled = setTimeout(giveBackMemory, SETTLED_MS);
-  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  await asked;
 
   clearTimeout(settled);
   const stay = "; functions stay in their containers, and the next start takes them over";
