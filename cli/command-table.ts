@@ -138,6 +138,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     options: [json],
     examples: [
       ["remove alice-cart", "one function"],
+      ["remove alice-cart--1a2b3c4", "one version of it that does not serve"],
       ["remove alice/shop", "every function of a repository"],
     ],
     load: async () => (await import("./commands/change.ts")).remove,
