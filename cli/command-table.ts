@@ -134,11 +134,10 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: "remove <target>",
     summary: "stop and forget a function, or all of <owner>/<repository>",
-    more: "The commits stay; the next push deploys again.",
+    more: "The commits stay; the next push deploys again. <function>--<sha> is one version that does not serve: it loses its address, and cannot be rolled back to.",
     options: [json],
     examples: [
       ["remove alice-cart", "one function"],
-      ["remove alice-cart--1a2b3c4", "one version of it that does not serve"],
       ["remove alice/shop", "every function of a repository"],
     ],
     load: async () => (await import("./commands/change.ts")).remove,
