@@ -7,7 +7,7 @@ import { registryMissing, startRegistry } from "../test/helpers/start-registry.t
 import { until } from "../test/helpers/until.ts";
 import { BASE, openTestBuildkit, runIn, shareBuildkit } from "./buildkit/test-buildkit.ts";
 import { logOf, packImage, startImageBuilder } from "./image/test-image-builder.ts";
-import { faasCliRequest, parseLines, signedRequest } from "./test-builder.ts";
+import { faasCliRequest, followLines, parseLines, signedRequest } from "./test-builder.ts";
 
 const { dockerTest, setUp } = shareBuildkit(test, "images are not built", {
   missing: dockerMissing,
@@ -157,11 +157,9 @@ dockerTest(
     const { answer, leftWork } = await startImageBuilder(t, there.address);
     const Dockerfile = `FROM ${BASE}\nRUN echo begun; sleep 5151\n`;
 
-    const response = await answer(signedRequest(await packImage({ Dockerfile })));
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    let seen = "";
-    while (!seen.includes('"begun"')) seen += (await reader?.read())?.value ?? "";
-    await reader?.cancel();
+    const lines = followLines(await answer(signedRequest(await packImage({ Dockerfile }))));
+    const seen = await lines.readTo('"begun"');
+    await lines.leave();
 
     await until(() => !processes().includes("sleep 5151"), 60_000);
     await until(async () => (await leftWork()).length === 0, 60_000);
@@ -203,18 +201,7 @@ dockerTest(
     const { answer } = await startImageBuilder(t, there.address, { settings: { concurrency: 1 } });
     const send = async (step: string) => {
       const tar = await packImage({ Dockerfile: `FROM ${BASE}\nRUN ${step}\n` });
-      const response = await answer(signedRequest(tar));
-      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-      let seen = "";
-      const readTo = async (text: string) => {
-        for (let more = true; more && !seen.includes(text); ) {
-          const next = await reader?.read();
-          more = next?.done === false;
-          seen += next?.value ?? "";
-        }
-        return seen;
-      };
-      return { readTo, leave: () => reader?.cancel() };
+      return followLines(await answer(signedRequest(tar)));
     };
 
     const first = await send("echo begun; sleep 5353");

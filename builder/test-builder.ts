@@ -152,6 +152,24 @@ export function parseLines(text: string): BuildLine[] {
     .map((line) => JSON.parse(line));
 }
 
+/** Read an answer while it comes, and leave it before its end. */
+export function followLines(response: Response) {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let seen = "";
+  return {
+    /** Resolves with all that came, once it holds `text` or is over. */
+    async readTo(text: string): Promise<string> {
+      while (!seen.includes(text)) {
+        const next = await reader?.read();
+        if (next?.done !== false) break;
+        seen += next.value;
+      }
+      return seen;
+    },
+    leave: async () => void (await reader?.cancel()),
+  };
+}
+
 /** Paths below an artefact's root, sorted. */
 export async function filesOf(builder: TestBuilder, digest = ""): Promise<string[]> {
   const root = join(builder.dataFolder, "artifacts", digest.replace("sha256:", ""), "root");

@@ -154,9 +154,35 @@ async function packWithSize(field: string, bytes = 1): Promise<Uint8Array> {
   const tar = Buffer.from(await packEntries(entries));
   const header = tar.subarray(tar.indexOf("context/a"));
   header.write(field, 124, "latin1");
-  // The sum of a header's bytes, its own field read as blanks.
+  writeChecksum(header);
+  return tar;
+}
+
+/** A tar of empty files that begins with these entries, made as it is read; `made` hears of each. */
+export async function* packMany(
+  first: readonly Entry[],
+  count: number,
+  made: (entries: number) => void,
+): AsyncGenerator<Uint8Array> {
+  // Without the two blocks of its end.
+  yield (await packEntries(first)).subarray(0, -1_024);
+  const one = Buffer.from(await packEntries([{ name: `context/f${"0".repeat(7)}`, text: "" }]));
+  for (let at = 0; at < count; at += 100) {
+    const chunk = Array.from({ length: 100 }, (_, index) => {
+      const header = Buffer.from(one.subarray(0, 512));
+      header.write(String(at + index).padStart(7, "0"), "context/f".length);
+      writeChecksum(header);
+      return header;
+    });
+    made(at + 100);
+    yield Buffer.concat(chunk);
+  }
+  yield new Uint8Array(1_024);
+}
+
+/** The sum of a header's bytes, its own field read as blanks. */
+function writeChecksum(header: Buffer): void {
   header.fill(" ", 148, 156);
   const sum = header.subarray(0, 512).reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
-  return tar;
 }

@@ -10,7 +10,7 @@ import { registryMissing, startRegistry } from "../../test/helpers/start-registr
 import { until } from "../../test/helpers/until.ts";
 import { logOf, packImage, startImageBuilder } from "../image/test-image-builder.ts";
 import { sealSecrets } from "../secrets/test-seal.ts";
-import { faasCliRequest, parseLines, signedRequest } from "../test-builder.ts";
+import { faasCliRequest, followLines, parseLines, signedRequest } from "../test-builder.ts";
 import { parseBuildkitAddress } from "./address.ts";
 import { openBuildkit } from "./open-buildkit.ts";
 import { BASE, imageBuild } from "./test-buildkit.ts";
@@ -171,15 +171,9 @@ peerTest("an abort ends the step there, and cache is counted and collected", asy
   const { answer, base, buildkit } = await setUp();
   const Dockerfile = `FROM ${base}\nRUN echo begun; sleep 6161\n`;
 
-  const response = await answer(signedRequest(await packImage({ Dockerfile })));
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let seen = "";
-  while (!seen.includes('"begun"')) {
-    const next = await reader?.read();
-    if (next?.done !== false) break;
-    seen += next.value;
-  }
-  await reader?.cancel();
+  const lines = followLines(await answer(signedRequest(await packImage({ Dockerfile }))));
+  const seen = await lines.readTo('"begun"');
+  await lines.leave();
 
   t.true(seen.includes('"begun"'), seen);
   await until(

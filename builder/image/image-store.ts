@@ -53,7 +53,7 @@ export function openImageStore(address: BuildkitAddress): ImageStore {
       const authconfig = login ? { ...login, serveraddress: registryOf(name) } : {};
       tell(`pushing ${image}`);
       try {
-        const answer = await docker.getImage(name).push({ tag, authconfig });
+        const answer = await docker.getImage(name).push({ tag, authconfig, abortSignal: signal });
         return await readDigest(addAbortSignal(signal, Readable.from(answer)));
       } catch (error) {
         signal.throwIfAborted();
