@@ -83,8 +83,10 @@ export function createEngine(
     endpoints: () => [...present((one) => one.endpoints()), ...shelf.endpoints()],
     watchEndpoints: board.watch,
     async *logs(query) {
-      find(query.name);
-      yield* logOf(query.name).read(query);
+      const service = shelf.serviceOf(query.name);
+      if (service === undefined) find(query.name);
+      const log = logOf(service ?? query.name);
+      yield* log.read(query, service === undefined ? undefined : query.name);
     },
     keepVersions: shelf.keep,
     wake: shelf.wake,

@@ -10,7 +10,8 @@ import { createLineQueue } from "./line-queue.ts";
 export type FunctionLog = {
   /** Add lines; resolves once they are written, so that a flood of output waits for the disk. */
   append(instance: string, texts: readonly string[], time?: string): Promise<void>;
-  read(query: Omit<LogQuery, "name">): AsyncIterable<LogLine>;
+  /** Of all replicas, or of those of one version. */
+  read(query: Omit<LogQuery, "name">, version?: string): AsyncIterable<LogLine>;
   /** The newest lines of one replica. */
   tail(instance: string, count: number): Promise<string[]>;
   /** Time of the newest line of one replica. */
@@ -20,7 +21,7 @@ export type FunctionLog = {
 };
 
 type Watcher = (line: LogLine) => void;
-type Selection = Pick<LogQuery, "instance" | "tail" | "since">;
+type Selection = Pick<LogQuery, "instance" | "tail" | "since"> & { readonly version?: string };
 
 export function createFunctionLog(
   folder: string,
@@ -42,7 +43,8 @@ export function createFunctionLog(
       return writing;
     },
 
-    async *read(query) {
+    async *read(asked, version) {
+      const query = version === undefined ? asked : { ...asked, version };
       const queue = createLineQueue(query.signal);
       const watch: Watcher = (line) => {
         if (matches(line, query)) queue.push(line);
@@ -132,7 +134,8 @@ export function createFunctionLog(
   }
 }
 
-function matches(line: LogLine, { instance, since }: Selection): boolean {
+function matches(line: LogLine, { instance, since, version }: Selection): boolean {
+  if (version !== undefined && !line.instance.startsWith(`${version}-`)) return false;
   if (instance !== undefined && line.instance !== instance) return false;
   return since === undefined || line.timestamp >= since.toISOString();
 }

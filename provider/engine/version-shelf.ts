@@ -13,6 +13,8 @@ export type VersionShelf = {
   wake(name: string): Promise<void>;
   endpoints(): readonly FunctionEndpoints[];
   report(name: string): FunctionReport | undefined;
+  /** The function whose version has the name. */
+  serviceOf(name: string): string | undefined;
   images(): readonly string[];
   /** The function serves something else, or elsewhere. */
   servingChanged(service: string): void;
@@ -51,6 +53,7 @@ export function createVersionShelf(tools: VersionShelfTools): VersionShelf {
     },
     endpoints: () => [...addresses.values()].map((one) => one.endpoints()),
     report: (name) => addresses.get(name)?.report(),
+    serviceOf: (name) => addresses.get(name)?.service,
     images() {
       const awake = [...addresses.values()].filter((one) => one.isAwake());
       return [...awake, ...ending.keys()].map(({ release }) => release.deployment.image);
