@@ -10,6 +10,7 @@ import type { ArtifactStore } from "./host/artifact-store.ts";
 import { buildImage } from "./image/build-image.ts";
 import type { ImageSettings } from "./image/image-settings.ts";
 import { openImageStore } from "./image/image-store.ts";
+import { createRunWatch, type RunWatchSettings } from "./image/watch-runs.ts";
 import { readBuildKey } from "./secrets/build-key.ts";
 import { type BuilderSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
@@ -20,6 +21,8 @@ export type ImageBuilderTools = {
   readonly keys: readonly PayloadKey[];
   readonly address: BuildkitAddress;
   readonly images: ImageSettings;
+  /** What is looked at while builds run; nothing when absent. */
+  readonly runs?: RunWatchSettings;
   /** Of registries, to pull bases and to push. */
   readonly findLogin?: FindLogin;
   /** Opens build secrets: base64 of 32 bytes. */
@@ -42,12 +45,25 @@ export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
   const buildkit = openBuildkit(address);
   const key = readBuildKey(tools.buildKey);
   const store = address.kind === "docker" ? openImageStore(address) : undefined;
+  const runs = createRunWatch({
+    ...(tools.runs ?? { groups: [] }),
+    atOnce: settings.concurrency,
+    makeRoom: async () => void (await buildkit.prune(0)),
+    log,
+  });
   const service = createBuildService({
     home: join(tools.dataFolder, "builder"),
     keys,
     settings,
     publicKey: key.publicKey,
-    build: (job) => buildImage(job, { buildkit, store, settings, images, findLogin, key }),
+    build: (job) =>
+      runs.during((stop) => {
+        const signal = AbortSignal.any([job.signal, stop]);
+        return buildImage(
+          { ...job, signal },
+          { buildkit, store, settings, images, findLogin, key },
+        );
+      }),
     checkHealth: async () => void (await buildkit.listWorkers()),
     log,
   });

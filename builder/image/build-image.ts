@@ -9,6 +9,7 @@ import type { BuildKey } from "../secrets/build-key.ts";
 import type { Mask } from "../secrets/mask-secrets.ts";
 import { createSecretTaker } from "../secrets/take-secrets.ts";
 import type { BuilderSettings } from "../settings.ts";
+import { createRunExplainer } from "./explain-run.ts";
 import { createLogFormatter } from "./format-log.ts";
 import { checkDockerfile, checkImage } from "./image-rules.ts";
 import type { ImageSettings } from "./image-settings.ts";
@@ -34,6 +35,7 @@ const LOOKED_UP = /^\[internal\] load metadata for (\S+)|^(?:\[[^\]]*\] )?FROM (
 export async function buildImage(job: BuildJob, tools: ImageTools): Promise<BuildLine> {
   const ending = new AbortController();
   const signal = AbortSignal.any([job.signal, ending.signal]);
+  const run = createRunExplainer(tools.images.network, tools.images.runLimits);
   const secrets = createSecretTaker(tools.key, job.ownerId);
   try {
     const repacked = repackContext(job.body, tools.settings, signal, secrets.take);
@@ -58,6 +60,7 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
       push,
       onEvent(event) {
         log(event);
+        run.see(event);
         if (event.kind === "started" || event.kind === "cached") guard.checkStep(event.name);
       },
       signal,
@@ -70,18 +73,10 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
     const sizeBytes = size === undefined ? {} : { sizeBytes: size };
     return { status: "success", image: config.image, digest, ...sizeBytes };
   } catch (error) {
-    const hinted = tools.images.network === "none" ? withNetworkHint(error) : error;
-    throw hideSecrets(hinted, secrets.mask());
+    throw hideSecrets(run.explain(error), secrets.mask());
   } finally {
     ending.abort();
   }
-}
-
-/** Most steps that fail without a network install packages, and their own message names a registry only. */
-function withNetworkHint(error: unknown): unknown {
-  if (!(error instanceof HttpError) || !/^Step "\[[^"]*\] RUN /.test(error.message)) return error;
-  const hint = `${error.message} (RUN has no network here: build_network)`;
-  return new HttpError(error.status, error.code, hint, { cause: error });
 }
 
 /** An error is told and logged with all its causes. */

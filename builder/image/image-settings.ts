@@ -1,5 +1,6 @@
 import { type Env, readEnv } from "#sdk/env.ts";
 import type { ImageRules } from "./image-rules.ts";
+import type { RunLimits } from "./run-groups.ts";
 
 /** Of `RUN`: nothing, or the network that the daemon gives it. */
 export type RunNetwork = "none" | "default";
@@ -11,6 +12,8 @@ export type ImageSettings = {
   /** Registry and path that take the place of the platform's prefix when an image is pushed; local only when absent. */
   readonly pushPrefix: string | undefined;
   readonly network: RunNetwork;
+  /** Of each `RUN`; absent where none are set. */
+  readonly runLimits?: RunLimits;
   /** Owners take each other's steps and cache mounts: for one owner, or a team that trusts itself. */
   readonly sharedCache: boolean;
   /** Cache above it is removed, least recently used first; 0 leaves it to the daemon. */
@@ -23,7 +26,7 @@ const GIB = 1024 ** 3;
 export function readImageSettings(
   env: Env,
   platformPrefix: string,
-): Omit<ImageSettings, "network"> {
+): Omit<ImageSettings, "network" | "runLimits"> {
   const read = readEnv(env);
   const pushPrefix = read.text("push_repository_url", "") || undefined;
   return read.done({
@@ -51,6 +54,22 @@ export function readRunReach(env: Env): RunReach {
   return read.done({
     reach: read.choice("build_network", ["auto", "none", "internet", "open"], "auto"),
     egressAllow: listOf(read.text("build_egress_allow", "")),
+  });
+}
+
+const MIB = 1024 ** 2;
+
+/** What a `RUN` may take, and where dockerd keeps its groups; `machineBytes` is this machine's memory. */
+export function readRunLimits(
+  env: Env,
+  machineBytes: number,
+): RunLimits & { readonly cgroupParent: string } {
+  const read = readEnv(env);
+  const memoryMib = Math.min(2_048, Math.floor(machineBytes / 2 / MIB));
+  return read.done({
+    memoryBytes: read.integer("build_memory_mib", memoryMib) * MIB,
+    processes: read.integer("build_pids", 4_096),
+    cgroupParent: read.text("build_cgroup_parent", ""),
   });
 }
 

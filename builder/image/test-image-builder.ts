@@ -15,7 +15,7 @@ import { type ImageSettings, readImageSettings } from "./image-settings.ts";
 
 type Context = { teardown(run: () => Promise<void>): void };
 
-type Changed = Partial<Pick<ImageBuilderTools, "settings" | "findLogin" | "log">> & {
+type Changed = Partial<Pick<ImageBuilderTools, "settings" | "findLogin" | "log" | "runs">> & {
   readonly images?: Partial<ImageSettings>;
 };
 

@@ -8,6 +8,7 @@ import type { EngineKind } from "./choose-engine.ts";
 import type { GarbageTools } from "./collect-garbage.ts";
 import type { Foundation } from "./foundation.ts";
 import { openRunNetwork } from "./open-run-network.ts";
+import { readRunWatch } from "./read-run-watch.ts";
 
 export type OpenedBuilder = BuildService & {
   /** What was built and is still here. */
@@ -57,6 +58,7 @@ async function openImageBuilder(base: Foundation, engine: Promise<unknown>) {
     );
   }
   const logins = await readIfThere(join(data.secrets, "registry-secret"));
+  const { runs, limits, words } = await readRunWatch(base, address);
   // dockerd shows rules what passes between containers once the functions' network is there.
   await engine;
   const run = await openRunNetwork(base, address);
@@ -64,7 +66,8 @@ async function openImageBuilder(base: Foundation, engine: Promise<unknown>) {
     dataFolder: data.path,
     keys: [secrets.payloadKey],
     address,
-    images: { ...images, network: run.network },
+    images: { ...images, network: run.network, ...(limits && { runLimits: limits }) },
+    runs,
     buildKey: secrets.buildKey,
     ...(logins === undefined ? {} : { findLogin: readLogins(logins) }),
     settings: readBuilderSettings(env),
@@ -72,7 +75,7 @@ async function openImageBuilder(base: Foundation, engine: Promise<unknown>) {
   });
   return {
     ...builder,
-    words: `BuildKit at ${address.url}; ${run.words}`,
+    words: `BuildKit at ${address.url}; ${words}; ${run.words}`,
     async close() {
       await builder.close();
       await run.close();

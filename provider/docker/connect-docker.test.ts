@@ -11,6 +11,9 @@ const info = {
   OperatingSystem: "Debian GNU/Linux 12 (bookworm)",
   NCPU: 2,
   Runtimes: { runc: {} },
+  DockerRootDir: "/var/lib/docker",
+  CgroupDriver: "systemd",
+  CgroupVersion: "2",
 };
 
 test("DOCKER_HOST names a socket of this machine, or nothing", (t) => {

@@ -21,6 +21,9 @@ const info = z.object({
   OperatingSystem: z.string(),
   NCPU: z.number(),
   Runtimes: z.record(z.string(), z.unknown()),
+  DockerRootDir: z.string(),
+  CgroupDriver: z.string(),
+  CgroupVersion: z.string().default("1"),
   SecurityOptions: z.array(z.string()).nullish(),
 });
 
