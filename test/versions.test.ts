@@ -46,6 +46,39 @@ test("versions wake for many calls at once, sleep when nobody calls, and are no 
   t.deepEqual(FUNCTIONS.parse(JSON.parse(status)).functions, [{ name: "alice-cart" }]);
 });
 
+test("no call of a version fails while others take its place, and queued calls and a new gateway wake it too", async (t) => {
+  const { platform, push, ask } = await setUp(t, { version_idle_timeout: "8s" });
+  const address = `alice-cart--${await push("one")}`;
+  const sha = address.slice("alice-cart--".length);
+  const asleep = () => count("version-asleep");
+  const count = (event: string) =>
+    platform.log.filter((line) => line.event === event && line.function === address).length;
+
+  const load = startLoad(() => ask(address));
+  for (const text of ["two", "three"]) await push(text);
+  await platform.ofc("rollback", "alice-cart", sha);
+  await push("four");
+  const answers = await load.stop();
+  await until(() => asleep() > 0);
+  const woken = count("version-woken");
+  const queued = await fetch(new URL(`async-function/${address}`, platform.url), {
+    method: "POST",
+  });
+  await until(() => count("version-woken") > woken);
+  const gateway = platform.log.find(({ event }) => event === "gateway-started")?.pid;
+  process.kill(Number(gateway), "SIGKILL");
+  await until(() => platform.log.some(({ event }) => event === "gateway-restarted"));
+  const after = await until(async () => {
+    const answer = await ask(address).catch(() => undefined);
+    return answer?.status === 200 && answer;
+  });
+
+  t.true(answers.length > 20, `${answers.length} calls`);
+  t.deepEqual(new Set(answers.map(textOf)), new Set(["one ONE /"]));
+  t.is(queued.status, 202);
+  t.is(textOf(after), "one ONE /");
+});
+
 test("a roll-back, a redeploy and a restart change no address; what is too old has none, nor what was removed", async (t) => {
   const { platform, push, ask, restart } = await setUp(t, { keep_releases: "3" });
   const shas = [await push("one"), await push("two"), await push("three"), await push("four")];
@@ -181,6 +214,22 @@ async function setUp(
         [`${name}/handler.js`]: "module.exports = async () => {};\n",
       });
       return (await other.push(`${url}/other.git`)).output;
+    },
+  };
+}
+
+/** Four callers, each with one call after the other. */
+function startLoad(ask: () => Promise<Answer>) {
+  const answers: Answer[] = [];
+  let isOver = false;
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!isOver) answers.push(await ask());
+  });
+  return {
+    async stop(): Promise<readonly Answer[]> {
+      isOver = true;
+      await Promise.all(callers);
+      return answers;
     },
   };
 }
