@@ -61,7 +61,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   const dataFolder = options.dataFolder ?? (await makeDataFolder());
   const [file, ...args] = options.command ?? [join(project, "ofc")];
   const started = performance.now();
-  const { engine = "auto" } = options;
+  const { engine = "process" } = options;
   const up = ["up", "--port", "0", "--engine", engine, "--data", dataFolder];
   const child = spawn(file, [...args, ...up], {
     env: { ...process.env, ...options.env },
