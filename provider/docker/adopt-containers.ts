@@ -17,6 +17,7 @@ export type OwnContainer = {
   readonly fence: number;
   readonly address: string;
   readonly isRunning: boolean;
+  readonly isPaused: boolean;
 };
 
 /** What an earlier platform left running and may serve on; everything else of it is removed. */
@@ -78,6 +79,7 @@ async function findContainers(
     release: Labels[containerLabels.release] ?? "",
     fence: Number(Labels[containerLabels.fence]),
     address: NetworkSettings.Networks[network]?.IPAddress ?? "",
-    isRunning: State === "running",
+    isRunning: State === "running" || State === "paused",
+    isPaused: State === "paused",
   }));
 }

@@ -19,6 +19,10 @@ export type Container = {
   readonly ended: Promise<ContainerExit>;
   /** Until it is done or the container is gone. */
   signal(name: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** Stop all its processes where they are. */
+  pause(): Promise<void>;
+  /** Let them go on. */
+  unpause(): Promise<void>;
   /** With its scratch files; until it is done. */
   remove(): Promise<void>;
 };
@@ -34,7 +38,16 @@ export function watchContainer(docker: DockerApi, id: string, closed: AbortSigna
   return {
     id,
     ended,
+    // Docker lets a paused one go on when it gets either.
     signal: (signal) => insist(() => container.kill({ signal }), [404, 409], closed),
+    pause: async () => void (await container.pause()),
+    async unpause() {
+      try {
+        await container.unpause();
+      } catch (error) {
+        if ((await container.inspect()).State.Paused) throw error;
+      }
+    },
     remove: () => removeContainer(docker, id, closed),
   };
 }

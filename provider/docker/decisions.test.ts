@@ -53,6 +53,7 @@ test("running copies of what serves are adopted; others of this platform are not
     fence: 5,
     address: "10.0.0.2",
     isRunning: true,
+    isPaused: false,
   };
   const others = [
     { ...serving, isRunning: false },

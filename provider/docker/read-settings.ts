@@ -11,6 +11,7 @@ export function readSettings(env: Env): Settings {
     read.integer(name, bytes / MiB, { min: 1, max: 1_048_576 }) * MiB;
   return read.done({
     ...defaultSettings,
+    sleep: read.choice("function_sleep", ["pause", "stop"], fallback.sleep),
     memoryBytes: megabytes("function_memory_limit_mb", fallback.memoryBytes),
     memoryMostBytes: megabytes("function_memory_max_mb", fallback.memoryMostBytes),
     cpuMilli: read.integer("function_cpu_limit_milli", fallback.cpuMilli, { min: 10 }),

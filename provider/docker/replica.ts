@@ -7,15 +7,17 @@ import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Release } from "../engine/function-record.ts";
 import { askHealth, awaitHealthy, readProbeSettings } from "../engine/probe.ts";
-import type { Replica, ReplicaLog } from "../engine/runtime.ts";
+import type { Replica, ReplicaLog, ReplicaSleep } from "../engine/runtime.ts";
 import type { SecretStore } from "../engine/secret-store.ts";
 import type { Addresses } from "./addresses.ts";
 import type { DockerApi } from "./connect-docker.ts";
 import { type Container, formatExit, isKill, watchContainer } from "./container.ts";
 import { copyOutput } from "./copy-output.ts";
+import { countConnections } from "./count-connections.ts";
 import { decideLimits } from "./decide-limits.ts";
 import { FUNCTION_PORT, type LocalImage } from "./format-container.ts";
 import type { FunctionNetwork } from "./function-network.ts";
+import { createReplicaSleep } from "./replica-sleep.ts";
 import { createSecretsFolder, writeReplicaSecret } from "./secrets-folder.ts";
 import type { Settings } from "./settings.ts";
 import { startContainer } from "./start-container.ts";
@@ -56,6 +58,7 @@ export type FoundContainer = {
   /** 8 hex digits. */
   readonly id: string;
   readonly address: string;
+  readonly isPaused: boolean;
 };
 
 /** Take over a copy that runs already; a secret that changed meanwhile reaches it. */
@@ -63,10 +66,10 @@ export function adoptReplica(
   tools: ReplicaTools,
   release: Release,
   log: ReplicaLog,
-  { containerId, id, address }: FoundContainer,
+  { containerId, id, address, isPaused }: FoundContainer,
 ): Replica {
   tools.addresses.hold(address);
-  return createReplica(tools, { id, release, log, isAdopted: true }, async () => {
+  return createReplica(tools, { id, release, log, isAdopted: true, isPaused }, async () => {
     const secretsFolder = await createSecretsFolder(join(tools.replicasFolder, id));
     for (const name of release.deployment.secrets ?? [])
       await writeReplicaSecret(secretsFolder, name, await tools.secrets.read(name));
@@ -79,11 +82,12 @@ type Identity = {
   readonly release: Release;
   readonly log: ReplicaLog;
   readonly isAdopted?: boolean;
+  readonly isPaused?: boolean;
 };
 
 function createReplica(
   tools: ReplicaTools,
-  { id, release, log, isAdopted = false }: Identity,
+  { id, release, log, isAdopted = false, isPaused = false }: Identity,
   begin: (gone: AbortSignal) => Promise<Begun>,
 ): Replica {
   const { settings } = tools;
@@ -101,8 +105,9 @@ function createReplica(
     get endpoint() {
       return `http://${address}:${FUNCTION_PORT}`;
     },
-    healthy: probe().catch(describe),
+    healthy: isPaused ? Promise.resolve(undefined) : probe().catch(describe),
     ended,
+    ...(settings.sleep === "pause" || isPaused ? { sleep: createSleep() } : {}),
     wasKilled: () => killed,
     async refreshSecret(name, value) {
       if (!deployment.secrets?.includes(name)) return;
@@ -126,9 +131,23 @@ function createReplica(
     },
   };
 
+  function createSleep(): ReplicaSleep {
+    const container = begun.then((running) => running.container);
+    // What went wrong is told by `healthy`.
+    container.catch(() => {});
+    return createReplicaSleep({
+      isAsleep: isPaused,
+      container,
+      countConnections: () => countConnections(address, FUNCTION_PORT),
+      probe: () => probe().catch(describe),
+      gone: AbortSignal.any([gone.signal, tools.closed]),
+    });
+  }
+
   async function probe(): Promise<string | undefined> {
     const running = await begun.catch((error: unknown) => describe(error));
     if (typeof running === "string") return running;
+    const isWoken = address !== "";
     address = running.address;
     const target = { host: address, port: FUNCTION_PORT };
     const { path, initialDelayMs } = readProbeSettings(deployment);
@@ -140,7 +159,7 @@ function createReplica(
         signal: gone.signal,
       },
       {
-        initialDelayMs: isAdopted ? 0 : initialDelayMs,
+        initialDelayMs: isAdopted || isWoken ? 0 : initialDelayMs,
         settleMs: settings.settleMs,
         deadlineMs: settings.healthDeadlineMs,
       },

@@ -4,6 +4,8 @@ import { defaultEngineSettings, type EngineSettings } from "../engine/settings.t
 export type Settings = EngineSettings & {
   /** Functions go on serving while the platform is down, and the next start takes them over. */
   readonly keepRunning: boolean;
+  /** What becomes of a replica whose function sleeps: `pause` keeps it, with its memory, to wake at once. */
+  readonly sleep: "pause" | "stop";
   /** Memory of a replica that names no limit, and the least and most it may name, in bytes. */
   readonly memoryBytes: number;
   readonly memoryLeastBytes: number;
@@ -44,6 +46,7 @@ const MiB = 1024 * 1024;
 export const defaultSettings: Settings = {
   ...defaultEngineSettings,
   keepRunning: true,
+  sleep: "pause",
   memoryBytes: 128 * MiB,
   memoryLeastBytes: 16 * MiB,
   memoryMostBytes: 2048 * MiB,

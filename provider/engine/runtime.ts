@@ -33,6 +33,18 @@ export type Replica = {
   /** Let it finish its requests: SIGTERM after `graceMs`, SIGKILL `drainMs` later. */
   drain(graceMs: number, drainMs: number): Promise<void>;
   kill(): Promise<void>;
+  /** Absent where replicas are not kept while their function sleeps. */
+  readonly sleep?: ReplicaSleep;
+};
+
+/** A replica that is kept, stopped in its tracks, while nobody calls its function. */
+export type ReplicaSleep = {
+  /** An earlier platform left it asleep; then it was not probed. */
+  readonly isAsleep: boolean;
+  /** True once it sleeps: after `graceMs`, when nobody is connected to it. False when somebody still is `limitMs` later, or it was woken. */
+  fall(graceMs: number, limitMs: number): Promise<boolean>;
+  /** Also while it falls asleep. `undefined` once it answers its probe, else why it does not. */
+  wake(): Promise<string | undefined>;
 };
 
 /** Receives what replicas print. */

@@ -3,10 +3,12 @@ import type { Endpoint } from "#provider/provider.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Turns } from "../turns.ts";
 import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
+import { findFailure } from "./find-failure.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { Release } from "./function-record.ts";
-import type { Replica, Runtime } from "./runtime.ts";
+import type { Replica, ReplicaSleep, Runtime } from "./runtime.ts";
 import type { EngineSettings } from "./settings.ts";
+import { createVersionLog } from "./version-log.ts";
 
 export type VersionTools = {
   readonly settings: EngineSettings;
@@ -51,16 +53,19 @@ export type Version = {
   letGo(drainMs: number): Promise<void>;
 };
 
-type Member = { readonly replica: Replica; healthySince?: number };
-
-/** Lines of a failed replica that are told to whoever deployed it. */
-const TAIL_LINES = 20;
+type Member = {
+  readonly replica: Replica;
+  healthySince?: number;
+  /** Kept for the next call, and nobody's endpoint. */
+  asleep?: boolean;
+};
 
 /** Replicas of a starting version that may be killed from outside before that counts as its failure. */
 const KILLS_EXCUSED = 3;
 
 export function createVersion(tools: VersionTools, release: Release): Version {
   const { settings, functionLog } = tools;
+  const { say, readTail } = createVersionLog(tools);
   const members = new Set<Member>();
   const leaving = new Map<Replica, Promise<void>>();
   let phase: "starting" | "serving" | "stopped" = "starting";
@@ -85,9 +90,11 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       return undefined;
     },
     async adopt() {
-      const found = tools.runtime.adopt(release, functionLog).map((replica) => ({ replica }));
+      const found: Member[] = tools.runtime
+        .adopt(release, functionLog)
+        .map((replica) => ({ replica, asleep: replica.sleep?.isAsleep ?? false }));
       for (const member of found) members.add(member);
-      await Promise.all(found.map(settle));
+      await Promise.all(found.map((member) => (member.asleep ? awaitEnd(member) : settle(member))));
     },
     async serve(count) {
       if (phase === "stopped") return;
@@ -112,7 +119,8 @@ export function createVersion(tools: VersionTools, release: Release): Version {
       await stopped;
     },
     async letGo(drainMs) {
-      for (const member of [...members].filter(isHealthy)) members.delete(member);
+      for (const member of [...members])
+        if (isHealthy(member) || member.asleep) members.delete(member);
       await drain(drainMs);
     },
   };
@@ -122,7 +130,8 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     queued++;
     const member = await tools.starts(async () => {
       queued--;
-      if (phase === "stopped" || (phase === "serving" && members.size >= wanted)) return undefined;
+      if (phase === "stopped" || (phase === "serving" && awake().length >= wanted))
+        return undefined;
       const started = { replica: tools.runtime.start(release, functionLog) };
       members.add(started);
       // A slow one gives up its turn, so that it holds up nobody else's start.
@@ -144,8 +153,12 @@ export function createVersion(tools: VersionTools, release: Release): Version {
 
   function welcome(member: Member): undefined {
     member.healthySince = performance.now();
-    void member.replica.ended.then((how) => bury(member, how));
+    awaitEnd(member);
     if (members.has(member)) tools.changed();
+  }
+
+  function awaitEnd(member: Member): void {
+    void member.replica.ended.then((how) => bury(member, how));
   }
 
   async function dismiss(member: Member, reason: string): Promise<StartFailure | undefined> {
@@ -159,8 +172,8 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   }
 
   function bury(member: Member, how: string): void {
-    // One that was taken out before is meant to end.
-    if (!members.delete(member) || isExcused(member)) return;
+    // One that was taken out before is meant to end, and one that sleeps is missed by nobody.
+    if (!members.delete(member) || member.asleep || isExcused(member)) return;
     noteDeath(member.replica.instance, how, performance.now() - (member.healthySince ?? 0));
     tools.changed();
   }
@@ -191,20 +204,43 @@ export function createVersion(tools: VersionTools, release: Release): Version {
 
   async function reconcile(): Promise<void> {
     if (phase !== "serving") return;
-    const views = [...members].map((member) => ({
+    const views = awake().map((member) => ({
       id: member.replica.instance,
       healthy: isHealthy(member),
     }));
     const { start, stop: excess } = decideReplicas(wanted, views);
-    for (const member of members)
-      if (excess.includes(member.replica.instance)) {
-        members.delete(member);
-        track(member.replica, leave(member, settings.graceMs, tools.drainMs));
-      }
+    for (const member of awake()) if (excess.includes(member.replica.instance)) takeOut(member);
     if (excess.length > 0) tools.changed();
     // While a restart waits its turn, it starts what is missing.
     const missing = retry === undefined ? Math.max(0, start - queued) : 0;
-    await Promise.all(Array.from({ length: missing }, launch));
+    await Promise.all(Array.from({ length: missing }, bringUp));
+  }
+
+  /** The first of a function that goes to sleep is kept where that can be. */
+  function takeOut(member: Member): void {
+    const isFirst = awake().length === members.size;
+    if (wanted === 0 && isFirst && isHealthy(member) && member.replica.sleep !== undefined) {
+      member.asleep = true;
+      void fallAsleep(member, member.replica.sleep);
+    } else remove(member, leave(member, settings.graceMs, tools.drainMs));
+  }
+
+  async function fallAsleep(member: Member, sleep: ReplicaSleep): Promise<void> {
+    const sleeps = await sleep.fall(settings.graceMs, tools.drainMs);
+    if (sleeps || !member.asleep || !members.has(member)) return;
+    // Who is still connected has had all the time there is.
+    remove(member, member.replica.drain(0, settings.graceMs));
+  }
+
+  async function bringUp(): Promise<void> {
+    const sleeper = [...members].find(({ asleep }) => asleep);
+    if (sleeper?.replica.sleep === undefined) return void (await launch());
+    sleeper.asleep = false;
+    delete sleeper.healthySince;
+    const reason = await sleeper.replica.sleep.wake();
+    if (reason !== undefined) return void (await dismiss(sleeper, reason));
+    sleeper.healthySince = performance.now();
+    if (members.has(sleeper)) tools.changed();
   }
 
   async function drain(givenMs?: number): Promise<void> {
@@ -238,43 +274,25 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     return healthySince === undefined ? replica.kill() : replica.drain(graceMs, drainMs);
   }
 
+  function remove(member: Member, end: Promise<void>): void {
+    members.delete(member);
+    track(member.replica, end);
+  }
+
   function track(replica: Replica, end: Promise<void>): void {
     leaving.set(replica, end);
     void end.finally(() => leaving.delete(replica));
   }
 
+  function awake(): Member[] {
+    return [...members].filter(({ asleep }) => !asleep);
+  }
+
   function countHealthy(): number {
     return [...members].filter(isHealthy).length;
   }
-
-  function say(instance: string, text: string): void {
-    functionLog.append(instance, [text]).catch(noteLostLog);
-  }
-
-  async function readTail(instance: string): Promise<string> {
-    const lines = await functionLog.tail(instance, TAIL_LINES).catch((error: unknown) => {
-      noteLostLog(error);
-      return [];
-    });
-    return lines.join("\n");
-  }
-
-  function noteLostLog(error: unknown): void {
-    tools.log.error("function-log-lost", { error: String(error) });
-  }
 }
 
-function isHealthy({ healthySince }: Member): boolean {
-  return healthySince !== undefined;
-}
-
-/** The first failure as soon as there is one, `undefined` when all went well. */
-function findFailure(
-  launches: readonly Promise<StartFailure | undefined>[],
-): Promise<StartFailure | undefined> {
-  return new Promise((resolve, reject) => {
-    for (const launch of launches)
-      launch.then((failure) => failure !== undefined && resolve(failure), reject);
-    Promise.all(launches).then(() => resolve(undefined), reject);
-  });
+function isHealthy({ healthySince, asleep }: Member): boolean {
+  return healthySince !== undefined && !asleep;
 }
