@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../helpers/until.ts";
 import { listUnfinished, readAnswer, readLedger, readRecords, readShown } from "./observe.ts";
-import type { Observed, SeenStatus } from "./observed.ts";
+import type { Observed, SeenRecord, SeenStatus } from "./observed.ts";
 import type { Stage } from "./stage.ts";
 import type { WorkTree } from "./work-tree.ts";
 
@@ -14,7 +14,7 @@ export async function comeToRest(stage: Stage): Promise<void> {
   let left: readonly string[] = [];
   const isQuiet = async () => {
     await sleep(50);
-    left = listLeft(stage);
+    left = [...listLeft(stage), ...(await listUnrecorded(stage))];
     return left.length === 0;
   };
   await until(isQuiet, QUIET_LIMIT_MS).catch((cause: unknown) => {
@@ -61,6 +61,16 @@ function listLeft({ dataFolder, githubFolder, trees }: Stage): string[] {
     ...listUnfinished(dataFolder, githubFolder),
     ...unseen.map(({ name }) => `the newest commit of ${name}`),
   ];
+}
+
+/** The engine went back to another version by itself, and the ledger does not know yet. */
+async function listUnrecorded({ dataFolder }: Stage): Promise<string[]> {
+  const { releases } = readLedger(dataFolder);
+  const isRecorded = ({ service, release, fence }: SeenRecord) =>
+    releases.some((one) => one.service === service && one.id === release && one.fence === fence);
+  return (await readRecords(dataFolder))
+    .filter((record) => record.switchedBack && !isRecorded(record))
+    .map(({ service }) => `the switch back of ${service}`);
 }
 
 /** The last push that Git took; where it broke off, the platform may have taken a later one. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { connectAdmin } from "../../cli/admin-client.ts";
-import { killContainer, killDockerdWithin } from "./docker-targets.ts";
-import { readLedger } from "./observe.ts";
+import { chooseState, killContainer, killDockerdWithin } from "./docker-targets.ts";
+import { readAnswer, readLedger } from "./observe.ts";
 import { type Kind, kindOf } from "./processes.ts";
 import type { Random } from "./random.ts";
 import type { Stage } from "./stage.ts";
@@ -35,6 +35,9 @@ export async function provoke(
 /** A build that is there to be cancelled comes within this time, in milliseconds. */
 const CANCEL_LIMIT_MS = 30_000;
 
+/** Longest time in which a version is made to crash, in milliseconds: each restart takes its own. */
+const CRASH_LIMIT_MS = 30_000;
+
 type Provoking = (stage: Stage, tree: WorkTree, over: AbortSignal) => Promise<unknown>;
 
 const pushAside: Provoking = (_stage, tree) => tree.pushAside();
@@ -49,8 +52,32 @@ const SPECIAL: Readonly<Record<string, Provoking>> = {
   removeFunction: (stage, tree) =>
     ask(stage, "/remove", { target: Object.keys(tree.pushes[0]?.answers ?? {})[0] }),
   cancelBuild,
+  async declareRollback(stage, tree) {
+    const name = crashingOf(tree);
+    // So that there is something to go back from.
+    await tree.pushChange(name);
+    await ask(stage, "/rollback", { name });
+  },
+  recordSwitchBack: crashAgainAndAgain,
   markUnsent: refuseStatuses,
 };
+
+/** The function of a work tree that ends when it is asked to. */
+function crashingOf({ pushes: [first] }: WorkTree): string {
+  return Object.keys(first?.answers ?? {}).find((name) => name.endsWith("two")) ?? "";
+}
+
+/** Crash a version right after its publication, as often as the engine bears. */
+async function crashAgainAndAgain(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
+  const service = crashingOf(tree);
+  const { answers } = await tree.pushChange(service);
+  const limit = AbortSignal.any([over, AbortSignal.timeout(CRASH_LIMIT_MS)]);
+  while (!limit.aborted && !stage.victim.isGone()) {
+    const text = await readAnswer(stage.url, service).catch(() => "");
+    if (text === answers[service]) await readAnswer(stage.url, `${service}/crash`).catch(() => "");
+    await sleep(10);
+  }
+}
 
 /** One that is deploying already is not cancelled; then the next, which is pushed if it has to be. */
 async function cancelBuild(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
@@ -124,12 +151,14 @@ export async function killBuilding(
   stage: Stage,
   random: Random,
   over: AbortSignal,
+  kills: ReadonlyMap<string, number>,
   killed: (kind: string) => void,
 ): Promise<void> {
   const { victim, trees, docker } = stage;
   if (docker !== undefined) {
-    const met = await killDockerdWithin(stage, docker, random, over);
-    if (met !== undefined) killed(met);
+    const wanted = chooseState(kills);
+    if (await killDockerdWithin(stage, docker, { random, wanted, over }))
+      killed(`dockerd, ${wanted}`);
     return;
   }
   const pushing = trees.find(({ hasPackage }) => hasPackage)?.push("good");

@@ -44,7 +44,7 @@ dockerTest(
     const { Id } = await docker.api.getImage(BASE).inspect();
     await docker.api.getImage(BASE).tag({ repo: "again", tag: "1" });
     const serving = ["cart", "pay"].map((service) => ({
-      ...{ service, release: "r", fence: 1, pending: false },
+      ...{ service, release: "r", fence: 1, pending: false, switchedBack: false },
     }));
 
     const before = await findDockerLeftovers(docker, dataFolder, serving, [Id, "sha256:none"]);

@@ -9,7 +9,10 @@ import type { Stage } from "./stage.ts";
 const AWAY_LIMIT_MS = 1_500;
 /** A build comes into the wanted state within this time, in milliseconds. */
 const BUILD_LIMIT_MS = 15_000;
+/** Between the state and the kill at most, in milliseconds. */
+const WITHIN_MS = 600;
 const STATES = ["building", "deploying"] as const;
+type BuildState = (typeof STATES)[number];
 
 /** SIGKILL for a function's first process, past dockerd; false when none runs. */
 export async function killContainer(
@@ -28,33 +31,41 @@ export async function killContainer(
   }
 }
 
-/** `kill -9` dockerd and start it again after a while; what it ran ends with its return. */
-export async function killDockerd(docker: TestDocker, random: Random): Promise<void> {
-  await docker.kill();
-  await sleep(random.below(AWAY_LIMIT_MS));
-  await docker.start();
+/** The state in which dockerd was killed less often. */
+export function chooseState(kills: ReadonlyMap<string, number>): BuildState {
+  const [first, second] = STATES;
+  const countOf = (state: BuildState) => kills.get(`dockerd, ${state}`) ?? 0;
+  return countOf(second) < countOf(first) ? second : first;
 }
 
-/** Push, and kill dockerd while a build is in one of the states; what it was, or `undefined` when none came. */
+/**
+ * Push, and `kill -9` dockerd while a build is in the wanted state, and start it again after a while: what it
+ * ran ends with its return. False when no build came into the state.
+ */
 export async function killDockerdWithin(
-  stage: Stage,
+  { victim, trees, dataFolder }: Stage,
   docker: TestDocker,
-  random: Random,
-  over: AbortSignal,
-): Promise<string | undefined> {
-  const wanted = random.pick(STATES);
-  const pushing = random.pick(stage.trees).push("good");
+  options: { readonly random: Random; readonly wanted: BuildState; readonly over: AbortSignal },
+): Promise<boolean> {
+  const { random, wanted, over } = options;
+  const pushing = random.pick(trees).push("good");
   const limit = AbortSignal.any([over, AbortSignal.timeout(BUILD_LIMIT_MS)]);
   let met = false;
-  while (!limit.aborted && !stage.victim.isGone() && !met) {
-    met = readLedger(stage.dataFolder).builds.some(({ state }) => state === wanted);
+  while (!limit.aborted && !victim.isGone() && !met) {
+    met = readLedger(dataFolder).builds.some(({ state }) => state === wanted);
     if (!met) await sleep(10);
   }
-  if (met) await killDockerd(docker, random);
+  // Builds and starts take their time; not always their first moment.
+  await sleep(random.below(WITHIN_MS));
+  if (met) {
+    await docker.kill();
+    await sleep(random.below(AWAY_LIMIT_MS));
+    await docker.start();
+  }
   await pushing;
-  return met ? `dockerd, ${wanted}` : undefined;
+  return met;
 }
 
-export function isRunning({ state }: FunctionContainer): boolean {
+function isRunning({ state }: FunctionContainer): boolean {
   return state === "running";
 }

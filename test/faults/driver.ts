@@ -62,6 +62,11 @@ const PLACES: Readonly<Record<EngineKind, readonly Place[]>> = {
   ],
   docker: [SHOP, SITE],
 };
+/** On Docker dockerd and what it runs is what is new. */
+const PLANS = {
+  process: { randomEvery: 4, isWhole: true },
+  docker: { randomEvery: 2, isWhole: false },
+};
 /** Short, so that leases are renewed and lost webhooks noticed within a life. */
 const SETTINGS = { build_lease: "1500ms", catch_up_interval: "3s" };
 const GOOD_NETWORK = { lost: 0, doubled: 0, late: 0 };
@@ -100,8 +105,8 @@ export async function runDriver(options: DriverOptions): Promise<DriverReport> {
     await timed(run, "beginning", () => begin(run));
     // Nobody can miss what a repository that was never heard of had to say.
     Object.assign(network, BAD_NETWORK);
-    const isWhole = engine === "process";
-    for (const fault of planFaults({ random, kills: run.kills, asked: kills, isWhole })) {
+    const plan = { random, kills: run.kills, asked: kills, ...PLANS[engine] };
+    for (const fault of planFaults(plan)) {
       lives += 1;
       await (fault === undefined ? liveAtRandom(run) : liveUntil(run, fault));
       if (lives % 5 === 0) say(`${countKills(run.kills)} of ${kills} kills in ${lives} lives`);
@@ -190,8 +195,8 @@ async function liveAtRandom(run: Run): Promise<void> {
   if (!isEarly) await timed(run, "resting", () => comeToRest(stage));
   const killed = (kind: string) => count(run, kind);
   const living = whileWatched(run, async (over) => {
-    if (!isEarly && random.oneIn(2))
-      await Promise.race([victim.gone, killBuilding(stage, random, over, killed)]);
+    if (!isEarly && (stage.docker !== undefined || random.oneIn(2)))
+      await Promise.race([victim.gone, killBuilding(stage, random, over, run.kills, killed)]);
     const working = [
       pushAll(stage, random, 2, over),
       killBelow(stage, random, over, run.kills, killed),

@@ -17,6 +17,8 @@ export const WRITES = [
   "beginDeploying",
   "declareRelease",
   "markRelease",
+  "declareRollback",
+  "recordSwitchBack",
   "removeFunction",
   "endBuild",
   "releaseClaim",
@@ -25,6 +27,7 @@ export const WRITES = [
   "markSent",
   "markUnsent",
   "recordAudit",
+  "prune",
 ] as const;
 
 /** `acceptPush:before`, `acceptPush:after`, … */

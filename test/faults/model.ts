@@ -39,7 +39,12 @@ function findPushBreaches(pushed: Pushed, pushes: readonly Pushed[], seen: Obser
     ...(isHead ? findEndBreaches(pushed, newest) : []),
     ...findToldBreaches(pushed, builds),
     ...findReasonBreaches(pushed, newest, pushes, seen),
-    ...findStatusBreaches(pushed, { ...newest, state: stateOf(builds) }, seen),
+    ...findStatusBreaches(
+      pushed,
+      { ...newest, state: stateOf(builds) },
+      builds.some(({ gaveWay }) => gaveWay),
+      seen,
+    ),
   ];
 }
 
@@ -98,18 +103,24 @@ function isSupersededByNewer(
   );
 }
 
-function findStatusBreaches(pushed: Pushed, newest: SeenBuild, seen: Observed): string[] {
+/** A commit that was live shows a failure once one of its versions gave way, until it is deployed again. */
+function findStatusBreaches(
+  pushed: Pushed,
+  newest: SeenBuild,
+  gaveWay: boolean,
+  seen: Observed,
+): string[] {
   const key = `${pushed.repository} ${pushed.sha}`;
   const shown = seen.shown.get(key) ?? [];
   const stack = shown.find(({ context }) => context === "stack-deploy");
   const breaches: string[] = [];
   // Giving up is the platform's error, not the commit's failure.
   const due = newest.reason.startsWith("gave up") ? "error" : SHOWN[newest.state];
-  if (stack?.state !== due)
+  if (stack?.state !== due && !(gaveWay && stack?.state === "failure"))
     breaches.push(`${nameOf(pushed)} ended ${newest.state} and shows ${stack?.state ?? "nothing"}`);
   for (const { context, state } of shown) {
     if (state === "pending") breaches.push(`${nameOf(pushed)} shows ${context} pending for ever`);
-    if (newest.state === "live" && state !== "success")
+    if (newest.state === "live" && state !== "success" && !gaveWay)
       breaches.push(`${nameOf(pushed)} is live and shows ${context} ${state}`);
   }
   const wanted = seen.wanted.get(key) ?? [];
@@ -118,16 +129,17 @@ function findStatusBreaches(pushed: Pushed, newest: SeenBuild, seen: Observed): 
   return breaches;
 }
 
-/** What serves is the newest eligible commit. */
+/** What serves is the newest eligible commit, but for what was put back, by hand or after a crash loop. */
 function findServingBreaches(name: string, pushes: readonly Pushed[], seen: Observed): string[] {
   const live = newestLive(name, seen);
-  const serving = pushes.find(({ sha }) => sha === live?.sha);
-  return Object.entries(serving?.answers ?? {})
-    .filter(([service, text]) => seen.answers.get(service) !== text)
-    .map(
-      ([service, text]) =>
-        `${service} answers "${seen.answers.get(service)}", the newest live commit says "${text}"`,
-    );
+  const newest = pushes.find(({ sha }) => sha === live?.sha);
+  return Object.entries(newest?.answers ?? {}).flatMap(([service, text]) => {
+    const answer = seen.answers.get(service);
+    const back = seen.releases.find((one) => one.service === service && one.state === "serving");
+    const isBack = live?.gaveWay === true || back?.isRollback === true;
+    const due = isBack ? pushes.find(({ sha }) => sha === back?.sha)?.answers[service] : text;
+    return answer === due ? [] : [`${service} answers "${answer}", it has to be "${due}"`];
+  });
 }
 
 /**
@@ -148,10 +160,30 @@ function findHistoryBreaches(
     if (!states.some((state) => state === "live" || state === "failed"))
       breaches.push(`${service} answered "${text}", whose commit ended ${states.join(", ")}`);
     const next = texts[index + 1];
-    if (next !== undefined && orderOf(next) < orderOf(text) && !states.includes("failed"))
+    if (next === undefined || orderOf(next) >= orderOf(text)) continue;
+    if (!states.includes("failed") && !wasPutBack(service, text, next, pushes, seen))
       breaches.push(`${service} went back from "${text}" to "${next}", which did not fail`);
   }
   return breaches;
+}
+
+/** By hand to what serves next, or after a crash loop of what served before. */
+function wasPutBack(
+  service: string,
+  text: string,
+  next: string,
+  pushes: readonly Pushed[],
+  seen: Observed,
+): boolean {
+  const putBack = carriersOf(service, next, pushes).map(({ sha }) => sha);
+  return (
+    seen.releases.some(
+      (one) => one.service === service && one.isRollback && putBack.includes(one.sha),
+    ) ||
+    carriersOf(service, text, pushes).some((pushed) =>
+      buildsOf(pushed, seen).some(({ gaveWay }) => gaveWay),
+    )
+  );
 }
 
 /** How a commit ended: one that was live stays that when a later redeploy of it came to nothing. */
@@ -168,7 +200,8 @@ function findReleaseBreaches({ releases, records, builds }: Observed): string[] 
     builds.filter((build) => build.state !== "failed").map(({ id, sha }) => [id, sha]),
   );
   const deployed = releases.filter(
-    ({ buildId, sha, state }) => shas.get(buildId) === sha && state !== "failed",
+    ({ buildId, sha, state, isRollback }) =>
+      shas.get(buildId) === sha && state !== "failed" && !isRollback,
   );
   const twice = [...Map.groupBy(deployed, ({ service, sha }) => `${service} ${sha.slice(0, 7)}`)]
     .filter(([, same]) => same.length > 1)

@@ -4,6 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import type { SeenBuild, SeenRecord, SeenRelease, SeenStatus } from "./observed.ts";
 
+/** 0 or 1. */
+const FLAG = z.number().transform((flag) => flag === 1);
 const BUILDS = z.array(
   z.object({
     id: z.string(),
@@ -13,6 +15,7 @@ const BUILDS = z.array(
     generation: z.number(),
     state: z.string(),
     reason: z.string(),
+    gaveWay: FLAG,
   }),
 );
 const RELEASES = z.array(
@@ -23,6 +26,7 @@ const RELEASES = z.array(
     fence: z.number(),
     state: z.string(),
     sha: z.string(),
+    isRollback: FLAG,
   }),
 );
 const STATUSES = z.array(
@@ -42,7 +46,7 @@ const SHOWN = z.object({
 const RECORD = z.object({
   name: z.string(),
   fence: z.number(),
-  current: z.object({ release: z.string() }).optional(),
+  current: z.object({ release: z.string(), switchedBack: z.unknown().optional() }).optional(),
   next: z.object({ failed: z.string().optional() }).optional(),
 });
 const DIGESTS = z.array(z.object({ digest: z.string() }));
@@ -60,7 +64,10 @@ export function readLedger(dataFolder: string): {
     builds: BUILDS.parse(
       file
         .prepare(
-          `SELECT b.id, ${NAME} AS repository, branch, sha, generation, state, reason
+          `SELECT b.id, ${NAME} AS repository, branch, sha, generation, state, reason,
+             EXISTS (SELECT 1 FROM events e WHERE e.build_id = b.id
+               AND json_extract(event, '$.step') = 'failed'
+               AND json_extract(event, '$.reason') LIKE '% serves % again %') AS gaveWay
            FROM builds b JOIN repositories r ON r.id = b.repository_id ORDER BY b.sequence`,
         )
         .all(),
@@ -68,7 +75,7 @@ export function readLedger(dataFolder: string): {
     releases: RELEASES.parse(
       file
         .prepare(
-          `SELECT service, build_id AS buildId, id, fence, state,
+          `SELECT service, build_id AS buildId, id, fence, state, instead_of IS NOT NULL AS isRollback,
              json_extract(deployment, '$.labels."com.openfaas.cloud.git-sha"') AS sha
            FROM releases ORDER BY service, fence`,
         )
@@ -103,6 +110,11 @@ export function listUnfinished(dataFolder: string, githubFolder: string): string
   const waiting = {
     builds: count(ledger, "SELECT count(*) AS count FROM builds WHERE ended_at IS NULL"),
     statuses: count(ledger, "SELECT count(*) AS count FROM statuses WHERE sent_version < version"),
+    "roll-backs": count(
+      ledger,
+      `SELECT count(*) AS count FROM releases r JOIN fences f USING (service)
+       WHERE r.state = 'declared' AND r.instead_of IS NOT NULL AND r.fence = f.value`,
+    ),
     webhooks: count(
       join(dataFolder, "git/forge.db"),
       "SELECT count(*) AS count FROM deliveries WHERE state = 'pending'",
@@ -129,6 +141,7 @@ export async function readRecords(dataFolder: string): Promise<SeenRecord[]> {
         fence: record.fence,
         release: record.current?.release ?? "",
         pending: record.next !== undefined && record.next.failed === undefined,
+        switchedBack: record.current?.switchedBack !== undefined,
       };
     }),
   );

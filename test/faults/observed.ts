@@ -8,6 +8,8 @@ export type SeenBuild = {
   readonly generation: number;
   readonly state: string;
   readonly reason: string;
+  /** A function of it crashed again and again afterwards, and an earlier version serves in its place. */
+  readonly gaveWay: boolean;
 };
 
 export type SeenStatus = {
@@ -22,7 +24,10 @@ export type SeenRelease = {
   readonly id: string;
   readonly fence: number;
   readonly state: string;
+  /** Of the commit whose content it is. */
   readonly sha: string;
+  /** Somebody put it back by hand; it stays until a push changes the function. */
+  readonly isRollback: boolean;
 };
 
 /** What the engine has on disk about a function. */
@@ -32,6 +37,8 @@ export type SeenRecord = {
   readonly release: string;
   /** A release that was declared and neither published nor given up. */
   readonly pending: boolean;
+  /** The engine went back to it by itself. */
+  readonly switchedBack: boolean;
 };
 
 export type Observed = {

@@ -1,8 +1,6 @@
 import { FAULT_POINTS } from "./fault-points.ts";
 import type { Random } from "./random.ts";
 
-/** One in so many lives begins with a rest, so that builds end: five attempts are all that one has. */
-const RANDOM_EVERY = 4;
 /** From so many kills on each point is given its turns, however many that takes. */
 const WHOLE_RUN = 200;
 
@@ -11,20 +9,22 @@ export type PlanOptions = {
   /** By place of the kill, so far. */
   readonly kills: ReadonlyMap<string, number>;
   readonly asked: number;
+  /** One in so many lives is for kills at random, and begins with a rest: a build has five attempts. */
+  readonly randomEvery: number;
   /** Whether each point gets its turns in a long run. */
   readonly isWhole: boolean;
 };
 
 /** For each life its fault point, or `undefined` for kills at random, until there were enough. */
 export function* planFaults(options: PlanOptions): Generator<string | undefined> {
-  const { random, kills, asked, isWhole } = options;
+  const { random, kills, asked, randomEvery, isWhole } = options;
   // A point that was not reached, since nothing was to be written there, has two more turns.
   const due = [1, 2, 3].flatMap(() => shuffle(FAULT_POINTS, random)).toReversed();
   let next = nextDue(due, kills);
   for (let life = 1; ; life += 1) {
     const isDone = next === undefined || asked < WHOLE_RUN || !isWhole;
     if (countKills(kills) >= asked && isDone) return;
-    if (life % RANDOM_EVERY === 0) yield undefined;
+    if (life % randomEvery === 0) yield undefined;
     else {
       yield next ?? chooseFault(random);
       next = nextDue(due, kills);

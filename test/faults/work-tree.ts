@@ -32,6 +32,8 @@ export type WorkTree = {
   readonly pushes: readonly Pushed[];
   /** Commit a change of one function or both, and push it; resolves when git ends. */
   push(kind: CommitKind): Promise<Pushed>;
+  /** A good one that changes this function, whatever else. */
+  pushChange(service: string): Promise<Pushed>;
   /** Push the newest commit to a branch that is not built. */
   pushAside(): Promise<boolean>;
   remove(): Promise<void>;
@@ -64,15 +66,8 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
     owner,
     hasPackage,
     pushes,
-    async push(kind) {
-      const pushed = await inTurn(() => commit(kind));
-      const { ok, output } = await tree.push(url, `${pushed.sha}:refs/heads/main`);
-      pushed.accepted = ok;
-      pushed.said = output;
-      // GitHub tells a pusher nothing of what others make of the push.
-      if (scm === "forge") pushed.told = readEnd(output);
-      return pushed;
-    },
+    push: (kind) => send(() => commit(kind)),
+    pushChange: (service) => send(() => commit("good", service)),
     async pushAside() {
       const sha = await inTurn(async () => {
         const aside = await tree.commit({}, "aside");
@@ -84,10 +79,20 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
     remove: () => removeRepository(tree),
   };
 
-  async function commit(kind: CommitKind): Promise<Pushed> {
+  async function send(commit: () => Promise<Pushed>): Promise<Pushed> {
+    const pushed = await inTurn(commit);
+    const { ok, output } = await tree.push(url, `${pushed.sha}:refs/heads/main`);
+    pushed.accepted = ok;
+    pushed.said = output;
+    // GitHub tells a pusher nothing of what others make of the push.
+    if (scm === "forge") pushed.told = readEnd(output);
+    return pushed;
+  }
+
+  async function commit(kind: CommitKind, service = ""): Promise<Pushed> {
     const order = pushes.length + 1;
     // Every third changes one function alone.
-    const changed = order % 3 === 0 ? keys.slice(0, 1) : keys;
+    const changed = order % 3 === 0 && service === "" ? keys.slice(0, 1) : keys;
     answers = {
       ...answers,
       ...Object.fromEntries(changed.map((key) => [`${owner}-${key}`, `${name}#${order}`])),
@@ -124,7 +129,10 @@ export async function makeWorkTree(options: WorkTreeOptions): Promise<WorkTree> 
       [`${two}/handler.js`]:
         kind === "unhealthy"
           ? `throw new Error("not today ${answer(two)}");\n`
-          : `module.exports = async (event, context) => context.succeed("${answer(two)}");\n`,
+          : `module.exports = async (event, context) => {
+  if (event.path === "/crash") process.exit(7);
+  return context.succeed("${answer(two)}");
+};\n`,
       ...(hasPackage && {
         [`${two}/package.json`]: JSON.stringify({ dependencies: { tea: "file:tea" } }),
         [`${two}/tea/package.json`]: JSON.stringify({ name: "tea", version: "1.0.0" }),
