@@ -23,6 +23,11 @@ export function findArtifact(db: Database, ownerId: OwnerId, key: string): Artif
   return row && parseArtifact(row);
 }
 
+export function hasArtifact(db: Database, ownerId: OwnerId, digest: string): boolean {
+  const sql = "SELECT 1 FROM artifacts WHERE owner_id = $ownerId AND digest = $digest LIMIT 1";
+  return db.get(sql, { ownerId, digest }) !== undefined;
+}
+
 /** Oldest first. */
 export function listArtifacts(db: Database): Artifact[] {
   return db.all("SELECT * FROM artifacts ORDER BY created_at, owner_id, key").map(parseArtifact);

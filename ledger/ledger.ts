@@ -71,6 +71,7 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
 
     recordArtifact: (artifact) => artifacts.recordArtifact(db, artifact),
     findArtifact: (ownerId, key) => artifacts.findArtifact(db, ownerId, key),
+    hasArtifact: (ownerId, digest) => artifacts.hasArtifact(db, ownerId, digest),
     listArtifacts: () => artifacts.listArtifacts(db),
     forgetArtifact: (ownerId, key) => artifacts.forgetArtifact(db, ownerId, key),
 

@@ -306,6 +306,8 @@ export type Ledger = {
   /** Insert if absent (line 7); the digest in force afterwards. */
   recordArtifact(artifact: Artifact): Artifact;
   findArtifact(ownerId: OwnerId, key: string): Artifact | undefined;
+  /** Whether anything of the owner's has this content. */
+  hasArtifact(ownerId: OwnerId, digest: string): boolean;
   listArtifacts(): Artifact[];
   forgetArtifact(ownerId: OwnerId, key: string): void;
 

@@ -10,18 +10,20 @@ const RELEASES_LOOKED_AT = 200;
  */
 export function listVersions(ledger: Ledger, service: string, count: number): Release[] {
   if (ledger.currentRelease(service) === undefined) return [];
-  return newestOfCommits(listServed(ledger, service))
-    .filter((release) => shortSha(release) !== "")
-    .slice(0, count);
+  // Lazily: what is older than the last one kept is not looked for.
+  return newestOfCommits(listEverServed(ledger, service))
+    .values()
+    .filter((release) => shortSha(release) !== "" && hasArtifact(ledger, release))
+    .take(count)
+    .toArray();
 }
 
 /** What served once and can again, the newest first. */
 export function listServed(
-  ledger: Pick<Ledger, "listArtifacts" | "listReleases">,
+  ledger: Pick<Ledger, "hasArtifact" | "listReleases">,
   service: string,
 ): Release[] {
-  const kept = new Set(ledger.listArtifacts().map(({ digest }) => digest));
-  return listEverServed(ledger, service).filter(({ digest }) => kept.has(digest));
+  return listEverServed(ledger, service).filter((release) => hasArtifact(ledger, release));
 }
 
 /** What served once, whether its artefact is still there or not. */
@@ -44,4 +46,8 @@ export function newestOfCommits(newestFirst: readonly Release[]): Release[] {
 /** 7 hex digits, or nothing when it was not deployed by a push. */
 export function shortSha({ deployment }: Release): string {
   return /^[0-9a-f]{7}/.exec(deployment.labels?.[labels.gitSha] ?? "")?.[0] ?? "";
+}
+
+function hasArtifact(ledger: Pick<Ledger, "hasArtifact">, { ownerId, digest }: Release): boolean {
+  return ledger.hasArtifact(ownerId, digest);
 }
