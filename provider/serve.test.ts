@@ -6,7 +6,7 @@ import { z } from "zod";
 import { answerRequests } from "#sdk/answer.ts";
 import { silentLog } from "#sdk/log.ts";
 import { serve } from "#sdk/serve.ts";
-import { call as callFunction } from "./engine.contract.ts";
+import { call as callFunction } from "./contract/contract-kit.ts";
 import { openUnderTest } from "./process/test-kit.ts";
 import { createProvider, type ProviderOptions } from "./serve.ts";
 import { eventually } from "./test-kit.ts";

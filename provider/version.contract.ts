@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestFn } from "ava";
 import { labels } from "#sdk/labels.ts";
-import { call, callEndpoint, createCheck, type EngineUnderTest } from "./engine.contract.ts";
+import { call, callEndpoint, createCheck, type EngineUnderTest } from "./contract/contract-kit.ts";
 import type { Engine, FunctionEndpoints, KeptVersion } from "./provider.ts";
 import { eventually } from "./test-kit.ts";
 

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
-import { call, callEndpoint } from "../engine.contract.ts";
+import { call, callEndpoint } from "../contract/contract-kit.ts";
 import type { Engine } from "../provider.ts";
 import { eventually } from "../test-kit.ts";
 import type { Settings } from "./settings.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
-import { call } from "../engine.contract.ts";
+import { call } from "../contract/contract-kit.ts";
 import { eventually } from "../test-kit.ts";
 import { gatewayOf } from "./addresses.ts";
 import { applyFirewall, type RunIptables } from "./apply-firewall.ts";

@@ -1,6 +1,7 @@
 import test from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
-import { contractTimes, testEngine } from "../engine.contract.ts";
+import { contractTimes } from "../contract/contract-kit.ts";
+import { testEngine } from "../engine.contract.ts";
 import { openUnderTest, shareDocker } from "./test-kit.ts";
 
 if (dockerMissing === undefined) {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
-import { call } from "../engine.contract.ts";
+import { call } from "../contract/contract-kit.ts";
 import type { Engine } from "../provider.ts";
 import { eventually } from "../test-kit.ts";
 import { parseConnections } from "./count-connections.ts";

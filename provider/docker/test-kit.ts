@@ -11,7 +11,7 @@ import type { ExecutionContext, TestFn } from "ava";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { silentLog } from "#sdk/log.ts";
-import { contractTimes, type EngineUnderTest } from "../engine.contract.ts";
+import { contractTimes, type EngineUnderTest } from "../contract/contract-kit.ts";
 import { containerLabels } from "./format-container.ts";
 import { type DockerEngine, openDockerEngine } from "./open-docker-engine.ts";
 import type { Settings } from "./settings.ts";

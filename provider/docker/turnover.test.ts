@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from "ava";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
-import { call } from "../engine.contract.ts";
+import { call } from "../contract/contract-kit.ts";
 import { eventually } from "../test-kit.ts";
 import type { Settings } from "./settings.ts";
 import { BASE_IMAGE, openUnderTest, shareDocker } from "./test-kit.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test, { type ExecutionContext } from "ava";
 import { z } from "zod";
-import { callEndpoint } from "../engine.contract.ts";
+import { callEndpoint } from "../contract/contract-kit.ts";
 import { eventually } from "../test-kit.ts";
 import { buildTestFunction, openOn, openUnderTest } from "./test-kit.ts";
 

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { z } from "zod";
 import { labels } from "#sdk/labels.ts";
-import { call } from "../engine.contract.ts";
+import { call } from "../contract/contract-kit.ts";
 import { eventually } from "../test-kit.ts";
 import { buildArtifact, buildTestFunction, openOn, openUnderTest } from "./test-kit.ts";
 

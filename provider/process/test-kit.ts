@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "#sdk/log.ts";
-import { contractTimes, type EngineUnderTest } from "../engine.contract.ts";
+import { contractTimes, type EngineUnderTest } from "../contract/contract-kit.ts";
 import { openProcessEngine, type ProcessEngine } from "./open-process-engine.ts";
 import type { Settings } from "./settings.ts";
 
