@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from "ava";
 import { type BuildReach, openBuildNetwork } from "#provider/docker/open-build-network.ts";
 import { listen } from "#provider/docker/test-kit.ts";
 import { silentLog } from "#sdk/log.ts";
+import { findTemplate, readTemplates } from "#sdk/templates.ts";
 import { parseBuildkitAddress } from "../builder/buildkit/address.ts";
 import { logOf, packImage, startImageBuilder } from "../builder/image/test-image-builder.ts";
 import { dockerMissing, startDocker, type TestDocker } from "./helpers/start-docker.ts";
@@ -61,6 +62,24 @@ dockerTest(
     const reached = await knockFromRun(t, network, { ...places, ...outside });
 
     t.deepEqual(reached, Object.keys({ ...places, ...outside }).toSorted());
+  },
+);
+
+dockerTest(
+  "a function with a package of npm is built from the template, with a network only",
+  async (t) => {
+    await shared.docker.importBase("node:24-alpine", ["node", "npm"]);
+    const { outside } = shared;
+    const { network } = await open(t, "internet");
+
+    const built = await buildWithPackage(t, network, outside.internet);
+    const failed = await buildWithPackage(t, "none", outside.internet);
+
+    t.is(built?.status, "success", built?.error);
+    t.regex(
+      failed?.error ?? "",
+      /^Step ".* RUN if .* \(RUN has no network here: build_network\)$/s,
+    );
   },
 );
 
@@ -220,8 +239,7 @@ async function knockFromRun(
   network: "none" | "default",
   places: Readonly<Record<string, string>>,
 ): Promise<string[]> {
-  const address = parseBuildkitAddress(`docker-unix://${shared.docker.socketPath}`);
-  const { build } = await startImageBuilder(t, address, { images: { network } });
+  const { build } = await startImageBuilder(t, addressOf(shared.docker), { images: { network } });
   const script = `
     const { connect } = require("net");
     for (const [name, to] of Object.entries(${JSON.stringify(places)})) {
@@ -238,6 +256,25 @@ async function knockFromRun(
   const lines = await build(await packImage(files));
   t.is(lines.at(-1)?.status, "success", lines.at(-1)?.error);
   return [...logOf(lines).matchAll(/^REACHED (\S+)\.$/gm)].map(([, name = ""]) => name).toSorted();
+}
+
+/** The last line of a build of the template node24 whose function needs `tea` of the registry `host`. */
+async function buildWithPackage(t: ExecutionContext, network: "none" | "default", host: string) {
+  const { build } = await startImageBuilder(t, addressOf(shared.docker), { images: { network } });
+  const template = findTemplate(await readTemplates(), "node24");
+  const files = (template?.files ?? []).map(({ path, content }) => [path, content.toString()]);
+  const tar = await packImage({
+    ...Object.fromEntries(files),
+    "function/handler.js": 'module.exports = async () => require("tea");',
+    "function/package.json": '{"dependencies":{"tea":"1.0.0"}}',
+    // Without its patience: where there is no network there is none later.
+    "function/.npmrc": `registry=http://${host}/\nfetch-retries=0\n`,
+  });
+  return (await build(tar)).at(-1);
+}
+
+function addressOf({ socketPath }: TestDocker) {
+  return parseBuildkitAddress(`docker-unix://${socketPath}`);
 }
 
 /** Rules for this file's bridge, and chains that are for builds. */

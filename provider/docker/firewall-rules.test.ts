@@ -1,5 +1,5 @@
 import test from "ava";
-import { type FirewallParts, formatFirewall } from "./firewall-rules.ts";
+import { type FirewallParts, formatBuildFirewall, formatFirewall } from "./firewall-rules.ts";
 
 function rulesOf(
   changed: Partial<FirewallParts["settings"]> = {},
@@ -45,6 +45,28 @@ test("resolvers that an operator names take the place of this machine's", (t) =>
 
   t.true(rules.includes("-d 9.9.9.9 -p udp --dport 53 -j RETURN"));
   t.false(rules.join("\n").includes("10.255.0.53"));
+});
+
+test("of this machine a RUN reaches a resolver at its port, where it is one, and nothing else", (t) => {
+  const parts = { platform: "0a1b2c3d", bridge: "docker0", egressAllow: ["10.0.0.5:5432"] };
+  const { chains } = formatBuildFirewall({ ...parts, resolvers: ["10.255.0.53"] });
+  const rulesTo = (where: string) =>
+    (chains.find(({ direction }) => direction === where)?.rules ?? []).map((rule) =>
+      rule.join(" "),
+    );
+
+  const [established, ...rest] = rulesTo("in");
+  const through = rulesTo("through");
+
+  t.regex(established ?? "", /ESTABLISHED,RELATED -j ACCEPT$/);
+  t.deepEqual(rest, [
+    "-d 10.255.0.53 -p udp --dport 53 -j ACCEPT",
+    "-d 10.255.0.53 -p tcp --dport 53 -j ACCEPT",
+    "-j DROP",
+  ]);
+  t.is(through[1], "-o docker0 -j DROP");
+  t.true(through.includes("-d 10.0.0.5 -p tcp --dport 5432 -j RETURN"));
+  t.true(through.includes("-d 10.0.0.0/8 -j DROP"));
 });
 
 for (const target of ["example.org", "10.0.0.1 -j ACCEPT", "10.0.0.1:http", "10.0.0.1\n-A INPUT"]) {

@@ -2,11 +2,12 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** A machine beside this one: a web server in a network namespace of its own. */
+/** A machine beside this one: outside-server.ts in a network namespace of its own. */
 export type Outside = {
   /** Where it answers on port 80: of a range that is on no network, so it stands for the internet. */
   readonly internet: string;
@@ -20,16 +21,10 @@ type Context = { teardown(run: () => Promise<void>): void };
 
 /** What comes over `bridge` is let through to it and back, rules aside. Gone with its process. */
 export async function startOutside(t: Context, bridge: string): Promise<Outside> {
-  const server = spawn(
-    "unshare",
-    [
-      "--net",
-      process.execPath,
-      "-e",
-      'require("http").createServer((_, a) => a.end("out")).listen(80, () => console.log("on"))',
-    ],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const program = join(import.meta.dirname, "outside-server.ts");
+  const server = spawn("unshare", ["--net", process.execPath, program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   t.teardown(() => end(server));
   await once(server.stdout, "data");
 
