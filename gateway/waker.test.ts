@@ -6,7 +6,7 @@ import { ADMIN, type Kit, readAll, setUp, talk, until } from "./test-kit.ts";
 const NAME = "alice-cart--1a2b3c4";
 
 /** A version that sleeps, behind a provider that starts it when it is woken. */
-async function setUpAsleep(t: ExecutionContext, idleMs = 60_000) {
+async function setUpAsleep(t: ExecutionContext, idleMs = 3_600_000) {
   const kit = await setUp(t);
   const known = { name: NAME, idleMs, owner: "alice" };
   let serve: RequestListener = (_request, response) => response.end("old");

@@ -1,5 +1,5 @@
 /** What a committed transaction changed. */
-export type Changes = {
+type Changes = {
   /** Ids. */
   readonly builds: ReadonlySet<string>;
   /** Functions whose releases, or what those need, are others now. */

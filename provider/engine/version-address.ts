@@ -1,10 +1,10 @@
 import type { FunctionEndpoints, FunctionReport, KeptVersion } from "#provider/provider.ts";
-import { describe } from "#sdk/errors.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
 import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE, toSlug } from "#sdk/names.ts";
-import { closing, neverHealthy } from "../engine-errors.ts";
+import { neverHealthy, notFound } from "../engine-errors.ts";
 import { formatReport } from "../format-report.ts";
 import type { Release } from "./function-record.ts";
 import type { EngineSettings } from "./settings.ts";
@@ -38,8 +38,8 @@ export type VersionAddress = {
   sleep(): void;
   /** Sleep for good, within `drainMs` when given. */
   end(drainMs?: number): void;
-  /** Whether it has replicas of its own. */
-  isAwake(): boolean;
+  /** Whether it has replicas of its own, or is about to. */
+  state(): "asleep" | "waking" | "awake";
   /** On the clock of `performance.now()`. */
   calledAt(): number;
   /** Tell where it is reached now. */
@@ -85,7 +85,10 @@ export function createVersionAddress(
       isOver = true;
       leave(drainMs);
     },
-    isAwake: () => version !== undefined || waking !== undefined,
+    state() {
+      if (waking !== undefined) return "waking";
+      return version === undefined ? "asleep" : "awake";
+    },
     calledAt: () => calledAt,
     publish,
     endpoints,
@@ -106,20 +109,20 @@ export function createVersionAddress(
       await startVersion();
       refused = undefined;
     } catch (error) {
-      refused = { error, until: performance.now() + REFUSED_MS };
+      if (!isPassing(error)) refused = { error, until: performance.now() + REFUSED_MS };
       throw error;
     }
   }
 
   async function startVersion(): Promise<void> {
-    if (isOver) throw closing();
+    if (isOver) throw notFound(name);
     const begun = tools.createVersion(service, release, { changed: publish, died() {} });
     version = begun;
     publish();
     const failure = await begun.start(1).catch(toFailure);
     if (version !== begun) {
       if (findServing() !== undefined) return;
-      throw closing();
+      throw notFound(name);
     }
     if (failure !== undefined) {
       version = undefined;
@@ -180,6 +183,11 @@ export function createVersionAddress(
   function settle(work: Promise<void>): void {
     work.catch((error: unknown) => log.error("version-work-failed", { error: describe(error) }));
   }
+}
+
+/** It says nothing about the version: Docker is away, or the platform stops. */
+function isPassing(error: unknown): boolean {
+  return error instanceof HttpError && error.status === 503;
 }
 
 function toFailure(error: unknown): StartFailure {

@@ -48,14 +48,14 @@ export function createVersionShelf(tools: VersionShelfTools): VersionShelf {
     async wake(name) {
       const address = addresses.get(name);
       if (address === undefined) throw notFound(name);
-      if (!address.isAwake()) makeRoom();
       await address.wake();
+      sendToSleep();
     },
     endpoints: () => [...addresses.values()].map((one) => one.endpoints()),
     report: (name) => addresses.get(name)?.report(),
     serviceOf: (name) => addresses.get(name)?.service,
     images() {
-      const awake = [...addresses.values()].filter((one) => one.isAwake());
+      const awake = [...addresses.values()].filter((one) => one.state() !== "asleep");
       return [...awake, ...ending.keys()].map(({ release }) => release.deployment.image);
     },
     servingChanged(service) {
@@ -80,13 +80,12 @@ export function createVersionShelf(tools: VersionShelfTools): VersionShelf {
     tools.publish({ name, namespace: FUNCTION_NAMESPACE, endpoints: [], replicas: 0 });
   }
 
-  /** One more is about to start: the one that was called longest ago gives way. */
-  function makeRoom(): void {
+  /** No more are awake than may be: those that were called longest ago give way. */
+  function sendToSleep(): void {
     const awake = [...addresses.values()]
-      .filter((one) => one.isAwake())
-      .toSorted((a, b) => a.calledAt() - b.calledAt());
-    for (const one of awake.slice(0, Math.max(0, awake.length + 1 - tools.settings.versionsAwake)))
-      one.sleep();
+      .filter((one) => one.state() === "awake")
+      .toSorted((a, b) => b.calledAt() - a.calledAt());
+    for (const one of awake.slice(tools.settings.versionsAwake)) one.sleep();
   }
 }
 
