@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { dockerEnv } from "./helpers/docker-platform.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import { answering, makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+import { finalStatus } from "./helpers/road.ts";
 import { dockerMissing, startDocker, type TestDocker } from "./helpers/start-docker.ts";
+import { until } from "./helpers/until.ts";
 
 const dockerTest = dockerMissing === undefined ? test.serial : test.serial.skip;
 if (dockerMissing !== undefined)
@@ -40,6 +43,30 @@ dockerTest(
     t.is(await ask(platform), "own");
   },
 );
+
+const SICK = [
+  { what: "that listens nowhere", cmd: '["sleep", "10000"]', because: /nothing listens|port 8080/ },
+  { what: "that ends at once", cmd: '["sh", "-c", "echo no tea >&2; exit 3"]', because: /code 3/ },
+];
+
+for (const { what, cmd, because } of SICK)
+  dockerTest(
+    `an image ${what} fails the push with the step and the reason, and leaves what served alone`,
+    async (t) => {
+      const { platform, push, ask, head } = await setUp(t, "dockerfile");
+      await push("own");
+      const before = await listContainers();
+
+      const sick = `FROM node:24-alpine\nUSER 1000\nCMD ${cmd}\n`;
+      const said = await push("sick", { "cart/Dockerfile": sick });
+
+      t.regex(said, /cart +failed while starting.*: .*did not become healthy: /, said);
+      t.regex(said, because, said);
+      t.like(await finalStatus(t, platform, "alice", await head()), { state: "failure" });
+      t.is(await ask(platform), "own");
+      await until(async () => isDeepStrictEqual(await listContainers("all"), before));
+    },
+  );
 
 dockerTest(
   "functions serve on while the platform is killed and started again, also for the next push",
@@ -89,6 +116,7 @@ async function setUp(t: ExecutionContext, lang = "node24") {
       await repository.commit({ ...filesOf(lang, text), ...files });
       return (await repository.push(`${url}/shop.git`)).output;
     },
+    head: () => repository.git("rev-parse", "HEAD"),
     async ask({ url }: RunningPlatform): Promise<string> {
       return (await fetch(new URL("function/alice-cart", url))).text();
     },
@@ -107,7 +135,8 @@ function filesOf(lang: string, text: string): Record<string, string> {
   };
 }
 
-/** Ids of the containers that run. */
-async function listContainers(): Promise<string[]> {
-  return ((await docker?.api.listContainers()) ?? []).map(({ Id }) => Id);
+/** Ids of the containers that run, or of all. */
+async function listContainers(which: "running" | "all" = "running"): Promise<string[]> {
+  const found = await docker?.api.listContainers({ all: which === "all" });
+  return (found ?? []).map(({ Id }) => Id);
 }
