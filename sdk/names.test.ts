@@ -2,10 +2,12 @@ import test from "ava";
 import fc from "fast-check";
 import {
   formatServiceName,
+  formatVersionName,
   refuseFunctionKey,
   refuseSlug,
   SYSTEM_FUNCTIONS,
   splitServiceName,
+  splitVersionName,
   toSlug,
 } from "./names.ts";
 
@@ -120,5 +122,27 @@ for (const [text, name, namespace] of [
 ] as const) {
   test(`"${text}" is "${name}" in the namespace "${namespace}"`, (t) => {
     t.deepEqual(splitServiceName(text), { name, namespace });
+  });
+}
+
+test("a version's name is its function's and the first seven digits of its commit", (t) => {
+  const name = formatVersionName("alice-cart", "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d");
+
+  t.is(name, "alice-cart--1a2b3c4");
+  t.deepEqual(splitVersionName(name), { service: "alice-cart", sha: "1a2b3c4" });
+});
+
+for (const name of [
+  "alice-cart",
+  "alice-cart--",
+  "alice-cart--1a2b3c",
+  "alice-cart--1a2b3c4d",
+  "alice-cart--1A2B3C4",
+  "alice-cart-1a2b3c4",
+  "alice-cart--1a2b3c4.openfaas-fn",
+  "--1a2b3c4",
+]) {
+  test(`"${name}" is no version's name`, (t) => {
+    t.is(splitVersionName(name), undefined);
   });
 }
