@@ -4,7 +4,7 @@ import { dockerMissing } from "../helpers/start-docker.ts";
 import { runDriver } from "./driver.ts";
 
 /** A short form, since images take their time; `node test/faults/run.ts --engine docker` is for more. */
-const KILLS = Number(process.env.FAULT_KILLS_DOCKER ?? "40");
+const KILLS = Number(process.env.FAULT_KILLS_DOCKER ?? "30");
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 
 const missing =
