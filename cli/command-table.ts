@@ -115,7 +115,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     usage: "versions <function>",
-    summary: "list what a function serves, has served, and can go back to",
+    summary: "list what a function serves and can go back to, each with its address",
     options: [json],
     examples: [["versions alice-cart", "newest first; the last five are kept"]],
     load: async () => (await import("./commands/versions.ts")).versions,
