@@ -90,6 +90,7 @@ dockerTest(
 
 /** A platform of its own on the file's dockerd, and what an owner does with it. */
 async function setUp(t: ExecutionContext, lang = "node24") {
+  t.timeout(240_000);
   if (docker === undefined) throw new Error("The file's dockerd did not start.");
   const env = { ...dockerEnv(docker), enable_dockerfile_lang: "true" };
   const platform = await startPlatform({ engine: "docker", env });

@@ -73,6 +73,8 @@ const GOOD_NETWORK = { lost: 0, doubled: 0, late: 0 };
 const BAD_NETWORK = { lost: 8, doubled: 4, late: 6 };
 /** Longest wait of a platform that is ready for its fault point, in milliseconds. */
 const POINT_LIMIT_MS = { process: 15_000, docker: 30_000 };
+/** Longest wait for pushes while nothing is killed, in milliseconds. */
+const PUSH_LIMIT_MS = 120_000;
 /** Longest time in which everything below is killed, in milliseconds. */
 const RANDOM_LIMIT_MS = 6_000;
 
@@ -150,7 +152,13 @@ async function begin({ stage }: Run): Promise<void> {
   const victim = await stage.live();
   if (!(await victim.ready)) throw new Error(`The platform did not start:\n${victim.said()}`);
   await stage.plant(PLACES[stage.engine]);
-  for (const tree of stage.trees) await tree.push("good");
+  await pushAllGood(stage);
+}
+
+/** A push lasts as long as its build; one that never ends is found by whoever waits for rest. */
+async function pushAllGood({ trees }: Stage): Promise<void> {
+  const pushing = Promise.all(trees.map((tree) => tree.push("good")));
+  await Promise.race([pushing, sleep(PUSH_LIMIT_MS, undefined, { ref: false })]);
 }
 
 /** A life that ends at a named point: `endBuild:after`, or `endBuild:after:2` the second time. */
@@ -253,7 +261,7 @@ async function judge(run: Run) {
   const { stage, history } = run;
   await stage.live();
   await comeToRest(stage);
-  for (const tree of stage.trees) await tree.push("good");
+  await pushAllGood(stage);
   await comeToRest(stage);
   await look(run);
   const seen = await observe(stage, history);

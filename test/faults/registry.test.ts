@@ -85,7 +85,7 @@ registryTest(
     const { platform, registry, push, ask } = await setUp(t, { roomMib: 8 });
     const pushing = push("one");
     const { id } = await until(async () => findBuild(await platform.ofc("builds", "--json")));
-    await until(async () => COULD_NOT_PUSH.test(await platform.ofc("builds", "--id", id)), 180_000);
+    await until(async () => COULD_NOT_PUSH.test(await platform.ofc("builds", "--id", id)), 300_000);
 
     await registry.grow(2_000);
     const { output, sha } = await pushing;
@@ -100,7 +100,7 @@ registryTest(
 
 /** A platform that pushes what it builds to a registry. */
 async function setUp(t: ExecutionContext, options: RegistryOptions = {}) {
-  t.timeout(240_000);
+  t.timeout(400_000);
   if (docker === undefined) throw new Error("The file's dockerd did not start.");
   const env = dockerEnv(docker);
   const registry: TestRegistry = await startRegistry(t, options);

@@ -23,6 +23,7 @@ export function testRoad(test: TestFn, options: RoadOptions, missing?: string): 
     ({ needsQueue = false }) => needsQueue || !options.onlyQueue,
   ))
     test(`${options.name}: ${title}`, async (t) => {
+      t.timeout(300_000);
       if (road === undefined) throw new Error("The platform of this road did not start.");
       await run(t, road);
     });
