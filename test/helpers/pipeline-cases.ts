@@ -24,7 +24,7 @@ export const ROAD_CASES: readonly RoadCase[] = [
 
       t.true(pushed.ok, pushed.output);
       t.regex(pushed.output, /shop@[0-9a-f]{7}\s+2 functions: cart \(node24\), banner \(bash\)/);
-      t.regex(pushed.output, /live in [\d.]+ m?s/);
+      t.regex(pushed.output, /live in \d/);
       t.is(await call(platform, "first-cart"), "one");
       t.is(await call(platform, "first-banner", "hello"), "banner: hello");
       t.is(await callHost(platform, "first", "/cart"), "one");
