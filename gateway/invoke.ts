@@ -190,7 +190,6 @@ class Invocation implements ExchangeOwner {
       this.#giveUp();
       return;
     }
-    if (isAsleep) this.#tools.waker.wake(this.#entry).catch(() => this.#giveUp());
     const wake = (): void => {
       this.#stopWaiting();
       this.#again();
@@ -204,6 +203,11 @@ class Invocation implements ExchangeOwner {
       waiters.delete(wake);
     };
     waiters.add(wake);
+    if (!isAsleep) return;
+    this.#tools.waker.wake(this.#entry).catch(() => {
+      // It may have been sent on meanwhile, to a replica that lived for a moment.
+      if (waiters.has(wake)) this.#giveUp();
+    });
   }
 
   #giveUp(): void {

@@ -99,6 +99,28 @@ test("a version that cannot be started is 503, and why is in the log alone", asy
   t.regex(told[0] ?? "", /replica exited with code 7/);
 });
 
+test("a call that is being answered is left alone when its version turns out not to start", async (t) => {
+  const { ask, listen, provider, lines } = await setUpAsleep(t);
+  const arrived = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const replica = await listen(async (_request, response) => {
+    arrived.resolve();
+    await finish.promise;
+    response.end("old");
+  });
+  provider.system = async (_request, response) => {
+    provider.tell({ name: NAME, idleMs: 3_600_000, replicas: 1, endpoints: [replica.url] });
+    await arrived.promise;
+    response.writeHead(424).end("died after its probe");
+  };
+
+  const asking = ask();
+  await until(() => lines.some((line) => line.includes("version-not-woken")));
+  finish.resolve();
+
+  t.is(await asking, "200 old");
+});
+
 test("a version that goes while it is waited for keeps nobody waiting", async (t) => {
   const { ask, provider } = await setUpAsleep(t);
   provider.system = ({ method }, response) => {
