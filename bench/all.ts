@@ -8,6 +8,7 @@ import {
   runAll,
 } from "./benchmark.ts";
 import { crowd } from "./crowd.ts";
+import { dockerContext } from "./docker-context.ts";
 import { dockerPush } from "./docker-push.ts";
 import { downtime } from "./downtime.ts";
 import { footprint } from "./footprint.ts";
@@ -20,6 +21,7 @@ import { start } from "./start.ts";
 const BENCHMARKS: readonly Benchmark[] = [
   pushToLive,
   dockerPush,
+  dockerContext,
   intake,
   invoke,
   footprint,

@@ -49,7 +49,7 @@ function createPull({ uploadId, context }: SessionOffer) {
     try {
       for await (const chunk of context)
         for (let at = 0; at < chunk.length; at += MESSAGE_BYTES)
-          yield { data: new Uint8Array(chunk.subarray(at, at + MESSAGE_BYTES)) };
+          yield { data: chunk.subarray(at, at + MESSAGE_BYTES) };
     } catch (error) {
       // The library hides any other error behind "internal error".
       throw new ConnectError(`build context: ${describe(error)}`, Code.Aborted);
