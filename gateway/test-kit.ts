@@ -192,7 +192,7 @@ function tellingProvider(): ToldProvider & { readonly handle: RequestListener } 
 /** Poll until it holds; throws after the deadline. */
 export async function until(
   holds: () => boolean | Promise<boolean>,
-  deadlineMs = 5_000,
+  deadlineMs = 30_000,
 ): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!(await holds())) {

@@ -149,6 +149,8 @@ for (const [title, method, path, body, status] of [
   ["a removal of nothing", "DELETE", "/system/functions", { functionName: "missing" }, 404],
   ["a removal without a name", "DELETE", "/system/functions", {}, 400],
   ["scaling nothing", "POST", "/system/scale-function/missing", { replicas: 1 }, 404],
+  ["a wake of nothing", "POST", "/wake/fn--1a2b3c4", undefined, 404],
+  ["a wake of a function", "POST", "/wake/fn", undefined, 404],
   ["negative replicas", "POST", "/system/scale-function/fn", { replicas: -1 }, 400],
   ["half a replica", "POST", "/system/scale-function/fn", { replicas: 0.5 }, 400],
   [
@@ -319,6 +321,29 @@ test("gateways hear all endpoints first, then each change, and heartbeats betwee
   t.deepEqual(heard[1], { v: 1 });
   t.deepEqual(heard.at(-1), { v: 1, change: gone });
   t.true(heard.some((line) => /"endpoints":\["unix:/.test(JSON.stringify(line))));
+});
+
+test("a version that is kept is woken by a call, has a status and a log, and is in no list", async (t) => {
+  const { call, engine, image } = await setUp(t);
+  const name = "fn--1a2b3c4";
+  const deployment = { service: "fn", image, envVars: { version: "old" } };
+  const createdAt = "2026-11-20T12:00:00.000Z";
+  await call("POST", "/system/functions?wait=true", { service: "fn", image });
+  engine.keepVersions("fn", [{ name, release: "r1", fence: 1, deployment, createdAt }]);
+  const asleep = (await call("GET", `/system/function/${name}`)).field("replicas");
+
+  const { status, text } = await call("POST", `/wake/${name}`);
+  const awake = (await call("GET", `/system/function/${name}`)).field("replicas");
+  const listed = z.array(fields).parse((await call("GET", "/system/functions")).json());
+  const readLog = async () => (await call("GET", `/system/logs?name=${name}`)).text;
+
+  t.deepEqual([status, text], [204, ""]);
+  t.deepEqual([asleep, awake], [0, 1]);
+  t.deepEqual(
+    listed.map((one) => one.name),
+    ["fn"],
+  );
+  t.regex(await eventually(readLog, (log: string) => log !== ""), /started version old/);
 });
 
 type Answer = {
