@@ -36,7 +36,13 @@ test("one build that was alone when the disk became short is at fault, of two ne
 
   const alone = await watch.during(fill);
   disk.reserveBytes = 1;
-  const [other, filler] = await Promise.all([watch.during(stopOf), watch.during(fill)]);
+  const begun = Promise.withResolvers<void>();
+  const beside = watch.during((stop) => {
+    begun.resolve();
+    return stopOf(stop);
+  });
+  await begun.promise;
+  const [other, filler] = await Promise.all([beside, watch.during(fill)]);
 
   t.like(alone, { status: 422, code: "disk-short" });
   t.like(other, { status: 503, code: "disk-short" });
