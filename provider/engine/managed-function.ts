@@ -5,17 +5,17 @@ import type {
   ReleaseIdentity,
 } from "#provider/provider.ts";
 import { describe, type HttpError } from "#sdk/errors.ts";
-import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
-import { FUNCTION_NAMESPACE, toSlug } from "#sdk/names.ts";
+import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
 import { closing, gaveWay, neverHealthy, notFound, notRecorded } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
+import { decideSwitchBack, isCrashLoop } from "./decide-switch-back.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
-import { identify, reportRecord, showing } from "./report-record.ts";
+import { facts, identify, reportEndpoints, reportRecord, showing } from "./report-record.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { StartFailure, Version } from "./version.ts";
 
@@ -211,21 +211,18 @@ export function createManagedFunction(
   /** Line 6: what crashes again and again right after it was published gives way to what served before. */
   async function judge(version: Version): Promise<void> {
     if (closed || version !== current || candidate !== undefined) return;
-    const { count, since } = version.deathRun();
-    if (count < settings.crashLimit || since - publishedAt > settings.watchMs) return;
-    if (record?.previous === undefined) return;
-    const { failed: _, ...previous } = record.previous;
-    const fence = record.fence + 1;
-    const from = identify(version.release);
-    const reason = `crash loop: ${version.problem() ?? "its replicas died"}`;
-    const next: Release = { ...previous, fence, switchedBack: { from, reason } };
+    const deaths = version.deathRun();
+    if (record === undefined || !isCrashLoop(deaths, publishedAt, settings)) return;
+    const next = decideSwitchBack(record, version.release, version.problem());
+    if (next === undefined) return;
+    const { from, reason } = next.switchedBack;
     log.error("release-switched-back", {
       ...facts(next),
       from: from.release,
-      deaths: count,
+      deaths: deaths.count,
       reason,
     });
-    await write({ ...record, fence, next });
+    await write({ ...record, fence: next.fence, next });
     begin(next);
   }
 
@@ -290,15 +287,7 @@ export function createManagedFunction(
   }
 
   function endpointsOf(held: FunctionRecord): FunctionEndpoints {
-    const endpoints = current?.endpoints() ?? [];
-    const owner = (held.current ?? showing(held)).deployment.labels?.[labels.gitOwner];
-    return {
-      name,
-      namespace: FUNCTION_NAMESPACE,
-      endpoints,
-      replicas: held.replicas,
-      ...(owner === undefined ? {} : { owner: toSlug(owner) }),
-    };
+    return reportEndpoints(held, current?.endpoints() ?? []);
   }
 
   function report(held: FunctionRecord): FunctionReport {
@@ -333,8 +322,4 @@ export function createManagedFunction(
   function refuseWhenClosed(): void {
     if (closed) throw closing();
   }
-}
-
-function facts({ release, fence, deployment }: Release): Record<string, unknown> {
-  return { release, fence, image: deployment.image };
 }

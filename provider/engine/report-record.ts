@@ -1,4 +1,11 @@
-import type { FunctionReport, ReleaseIdentity } from "#provider/provider.ts";
+import type {
+  Endpoint,
+  FunctionEndpoints,
+  FunctionReport,
+  ReleaseIdentity,
+} from "#provider/provider.ts";
+import { labels } from "#sdk/labels.ts";
+import { FUNCTION_NAMESPACE, toSlug } from "#sdk/names.ts";
 import { formatReport } from "../format-report.ts";
 import type { FunctionRecord, Release } from "./function-record.ts";
 
@@ -20,6 +27,19 @@ export function reportRecord(
   });
 }
 
+/** A recorded function as gateways hear of it. */
+export function reportEndpoints(
+  record: FunctionRecord,
+  endpoints: readonly Endpoint[],
+): FunctionEndpoints {
+  const { name, replicas, current } = record;
+  const owner = (current ?? showing(record)).deployment.labels?.[labels.gitOwner];
+  return {
+    ...{ name, namespace: FUNCTION_NAMESPACE, endpoints, replicas },
+    ...(owner === undefined ? {} : { owner: toSlug(owner) }),
+  };
+}
+
 function describeReturn({ release, switchedBack }: Release): string | undefined {
   if (switchedBack === undefined) return undefined;
   const { from, reason } = switchedBack;
@@ -35,4 +55,9 @@ export function showing({ current, next, name }: FunctionRecord): Release {
 
 export function identify({ release, fence }: Release): ReleaseIdentity {
   return { release, fence };
+}
+
+/** Of a release, for the log. */
+export function facts({ release, fence, deployment }: Release): Record<string, unknown> {
+  return { release, fence, image: deployment.image };
 }

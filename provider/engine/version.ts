@@ -29,7 +29,7 @@ export type VersionTools = {
 export type StartFailure = { readonly reason: string; readonly logTail: string };
 
 /** `since` is on the clock of `performance.now()`. */
-type DeathRun = { readonly count: number; readonly since: number };
+export type DeathRun = { readonly count: number; readonly since: number };
 
 /** The replicas of one release. */
 export type Version = {
