@@ -1,6 +1,9 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { removeRules } from "#provider/docker/test-kit.ts";
-import { readPlatformId } from "./helpers/docker-platform.ts";
+import { dockerEnv, readPlatformId } from "./helpers/docker-platform.ts";
 import { type PlatformOptions, removeData, startPlatform } from "./helpers/platform.ts";
 import { dockerMissing, startDocker } from "./helpers/start-docker.ts";
 import { importTemplateBases } from "./helpers/template-bases.ts";
@@ -44,6 +47,20 @@ dockerTest(
     t.is((await docker.api.listContainers()).length, 2);
   },
 );
+
+dockerTest("a demo whose shop cannot be built ends with what to look at", async (t) => {
+  const docker = await startDocker(t);
+  const env = { ...dockerEnv(docker), build_base_images: "none/such" };
+  const dataFolder = await mkdtemp(join(tmpdir(), "ofc-demo-"));
+  t.teardown(() => removeData(dataFolder));
+
+  const starting = startPlatform({ command: "demo", engine: "docker", env, dataFolder });
+
+  const { message } = (await t.throwsAsync(starting)) ?? { message: "" };
+  t.regex(message, /remote: failed after .* The Dockerfile uses the image "node:24-alpine"/);
+  t.regex(message, /\nofc demo: examples\/shop did not go live; the lines above say why\./);
+  t.notRegex(message, /curl /);
+});
 
 async function startDemo(t: ExecutionContext, options: PlatformOptions) {
   const platform = await startPlatform({ ...options, command: "demo" });

@@ -32,6 +32,11 @@ async function pushShop({ project, terminal }: CommandContext, platform: Platfor
       (line) => terminal.line(`  ${line.trimEnd()}`),
     );
     if (!ok) throw new Error(`The push of examples/shop failed:\n${output}`);
+    // Git keeps a commit whose build has failed.
+    if (!/^remote: live in /m.test(output))
+      throw new Error(
+        "examples/shop did not go live; the lines above say why. On Docker its base images have to be there, or a way to their registries (docs/engines.md).",
+      );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
