@@ -36,7 +36,7 @@ export async function provoke(
 const CANCEL_LIMIT_MS = 30_000;
 
 /** Longest time in which a version is made to crash, in milliseconds: each restart takes its own. */
-const CRASH_LIMIT_MS = 30_000;
+const CRASH_LIMIT_MS = 60_000;
 
 type Provoking = (stage: Stage, tree: WorkTree, over: AbortSignal) => Promise<unknown>;
 
@@ -67,16 +67,18 @@ function crashingOf({ pushes: [first] }: WorkTree): string {
   return Object.keys(first?.answers ?? {}).find((name) => name.endsWith("two")) ?? "";
 }
 
-/** Crash a version right after its publication, as often as the engine bears. */
+/** Crash the newest version from the moment in which it is published, as often as the engine bears. */
 async function crashAgainAndAgain(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
   const service = crashingOf(tree);
-  const { answers } = await tree.pushChange(service);
+  const pushing = tree.pushChange(service);
   const limit = AbortSignal.any([over, AbortSignal.timeout(CRASH_LIMIT_MS)]);
   while (!limit.aborted && !stage.victim.isGone()) {
     const text = await readAnswer(stage.url, service).catch(() => "");
-    if (text === answers[service]) await readAnswer(stage.url, `${service}/crash`).catch(() => "");
+    if (text !== "" && text === tree.pushes.at(-1)?.answers[service])
+      await readAnswer(stage.url, `${service}/crash`).catch(() => "");
     await sleep(10);
   }
+  await pushing;
 }
 
 /** One that is deploying already is not cancelled; then the next, which is pushed if it has to be. */

@@ -73,6 +73,8 @@ const GOOD_NETWORK = { lost: 0, doubled: 0, late: 0 };
 const BAD_NETWORK = { lost: 8, doubled: 4, late: 6 };
 /** Longest wait of a platform that is ready for its fault point, in milliseconds. */
 const POINT_LIMIT_MS = { process: 15_000, docker: 30_000 };
+/** A push and three crashes come before it. */
+const SWITCH_BACK_LIMIT_MS = 75_000;
 /** Longest wait for pushes while nothing is killed, in milliseconds. */
 const PUSH_LIMIT_MS = 120_000;
 /** Longest time in which everything below is killed, in milliseconds. */
@@ -169,7 +171,9 @@ async function liveUntil(run: Run, fault: string): Promise<void> {
   const living = whileWatched(run, async (over) => {
     const working = [pushAll(stage, random, 1, over), provoke(stage, random, write, over)];
     await victim.ready;
-    const limit = AbortSignal.any([over, AbortSignal.timeout(POINT_LIMIT_MS[stage.engine])]);
+    const limitMs =
+      write === "recordSwitchBack" ? SWITCH_BACK_LIMIT_MS : POINT_LIMIT_MS[stage.engine];
+    const limit = AbortSignal.any([over, AbortSignal.timeout(limitMs)]);
     await Promise.race([victim.gone, isDone(run, working, limit)]);
     count(run, victim.isGone() ? `${write}:${moment}` : "at any moment");
     return working;
