@@ -53,7 +53,8 @@ export function createBuildService(tools: ServiceTools): BuildService {
     settings.ownerConcurrency,
   );
   const closing = new AbortController();
-  const running = new Set<Promise<unknown>>();
+  // With its request, whose signal would otherwise be collected, and nobody hear of a caller who leaves.
+  const running = new Map<Promise<unknown>, Request>();
   const ready = prepare();
   ready.catch((error: unknown) =>
     tools.log.error("builder-start-failed", { error: String(error) }),
@@ -74,7 +75,7 @@ export function createBuildService(tools: ServiceTools): BuildService {
       closing.abort(
         new HttpError(503, "closing", "The builder is stopping; send the build again."),
       );
-      await Promise.allSettled(running);
+      await Promise.allSettled(running.keys());
     },
   };
 
@@ -109,7 +110,10 @@ export function createBuildService(tools: ServiceTools): BuildService {
     try {
       const received = await receiveBuild(request, join(work, "body.tar"), receiving);
       return await answerBuild(request, settings, closing.signal, (sink, signal) =>
-        track(buildIn(work, { build: tools.build, received, settings, slots, sink, signal, log })),
+        track(
+          buildIn(work, { build: tools.build, received, settings, slots, sink, signal, log }),
+          request,
+        ),
       );
     } catch (error) {
       await removeWork(work);
@@ -117,8 +121,8 @@ export function createBuildService(tools: ServiceTools): BuildService {
     }
   }
 
-  function track<T>(one: Promise<T>): Promise<T> {
-    running.add(one);
+  function track<T>(one: Promise<T>, request: Request): Promise<T> {
+    running.set(one, request);
     const done = () => running.delete(one);
     one.then(done, done);
     return one;

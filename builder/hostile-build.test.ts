@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createServer, type Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import test, { type ExecutionContext } from "ava";
 import { stripControls } from "#sdk/strip-controls.ts";
 import { dockerMissing, startDocker } from "../test/helpers/start-docker.ts";
@@ -186,6 +188,24 @@ dockerTest("a step sees no login of a registry, no socket and no daemon's file",
   const from = log.slice(log.indexOf("\nbegun\n"));
   t.notRegex(from, /canary|\.sock|config\S*\.json|docker\.pid/);
 });
+
+dockerTest(
+  "a caller who leaves is heard of when nothing but the build knows the request",
+  async (t) => {
+    const there = await setUp();
+    const { answer } = await startImageBuilder(t, there.address);
+    const leaving = new AbortController();
+    const tar = await packImage({ Dockerfile: `FROM ${BASE}\nRUN echo begun; sleep 7373\n` });
+    const lines = followLines(await answer(signedRequest(tar, { signal: leaving.signal })));
+    await lines.readTo('"begun"');
+
+    setFlagsFromString("--expose-gc");
+    runInNewContext("gc")();
+    leaving.abort();
+
+    t.regex(await lines.readTo('"failed"'), /The caller went away/);
+  },
+);
 
 dockerTest("builds that end, whatever way, leave no connection to the daemon", async (t) => {
   const there = await setUp();
