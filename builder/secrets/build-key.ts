@@ -1,4 +1,3 @@
-// biome-ignore lint/correctness/noUndeclaredDependencies: dockerode brings it; NaCl's cipher is not among Node's own
 import nacl from "tweetnacl";
 import { parse } from "yaml";
 import { z } from "zod";

@@ -1,4 +1,3 @@
-// biome-ignore lint/correctness/noUndeclaredDependencies: as in build-key.ts
 import nacl from "tweetnacl";
 import { stringify } from "yaml";
 import { type PublicBuildKey, readBuildKey } from "./build-key.ts";
