@@ -12,6 +12,7 @@ import { silentLog } from "#sdk/log.ts";
 import { findTemplate, readTemplates } from "#sdk/templates.ts";
 import { parseBuildkitAddress } from "../builder/buildkit/address.ts";
 import { logOf, packImage, startImageBuilder } from "../builder/image/test-image-builder.ts";
+import { PACKAGE } from "./helpers/outside-server.ts";
 import { dockerMissing, startDocker, type TestDocker } from "./helpers/start-docker.ts";
 import { type Outside, startOutside } from "./helpers/start-outside.ts";
 import { until } from "./helpers/until.ts";
@@ -260,15 +261,15 @@ async function knockFromRun(
   return [...logOf(lines).matchAll(/^REACHED (\S+)\.$/gm)].map(([, name = ""]) => name).toSorted();
 }
 
-/** The last line of a build of the template node24 whose function needs `tea` of the registry `host`. */
+/** The last line of a build of the template node24 whose function needs a package of the registry `host`. */
 async function buildWithPackage(t: ExecutionContext, network: "none" | "default", host: string) {
   const { build } = await startImageBuilder(t, addressOf(shared.docker), { images: { network } });
   const template = findTemplate(await readTemplates(), "node24");
   const files = (template?.files ?? []).map(({ path, content }) => [path, content.toString()]);
   const tar = await packImage({
     ...Object.fromEntries(files),
-    "function/handler.js": 'module.exports = async () => require("tea");',
-    "function/package.json": '{"dependencies":{"tea":"1.0.0"}}',
+    "function/handler.js": `module.exports = async () => require("${PACKAGE}");`,
+    "function/package.json": JSON.stringify({ dependencies: { [PACKAGE]: "1.0.0" } }),
     // Without its patience: where there is no network there is none later.
     "function/.npmrc": `registry=http://${host}/\nfetch-retries=0\n`,
   });
