@@ -137,8 +137,7 @@ test("a quiet build gives signs of life that say where it is", async (t) => {
   ledger.addEvent(build.id, ended);
   for await (const event of events) if (event.type === "ended") break;
 
-  for (const sign of signs)
-    t.like(sign, { v: 1, type: "waiting", reason: "the build is accepted" });
+  for (const sign of signs) t.like(sign, { v: 1, type: "waiting", reason: "waiting for its turn" });
 });
 
 test("a build that ends without a last event ends for its followers all the same", async (t) => {

@@ -72,9 +72,17 @@ export async function* tellDelivery(delivery: Delivery): AsyncGenerator<BuildEve
 }
 
 function signOfLife({ state, reason }: Build, at: number): BuildEvent {
-  const text = reason === "" ? `the build is ${state}` : `the build is ${state}: ${reason}`;
-  return { v: 1, at, type: "waiting", reason: text };
+  const doing = DOING[state] ?? state;
+  return { v: 1, at, type: "waiting", reason: reason === "" ? doing : `${doing}: ${reason}` };
 }
+
+const DOING: Partial<Record<Build["state"], string>> = {
+  accepted: "waiting for its turn",
+  planned: "about to build",
+  building: "still building",
+  built: "about to deploy",
+  deploying: "still deploying",
+};
 
 /** For a build that ended without saying so: superseded, cancelled, or a crash in between. */
 function endOfBuild({ ledger, urls, now }: TellTools, build: Build): BuildEvent {
