@@ -1,8 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe } from "#sdk/errors.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
-import { start } from "#sdk/listen.ts";
+import { start, stop } from "#sdk/listen.ts";
 import type { Log } from "#sdk/log.ts";
 import { answerText } from "./answer.ts";
 import { createBasicAuth } from "./basic-auth.ts";
@@ -66,7 +66,6 @@ export function createGateway(tools: GatewayTools): Gateway {
     isReady: watch.isFresh,
     log,
   });
-  const tunnels = new Set<Socket>();
   const server = http.createServer(
     {
       headersTimeout: config.readTimeoutMs,
@@ -92,7 +91,7 @@ export function createGateway(tools: GatewayTools): Gateway {
     async close(drainMs) {
       waker.close();
       await watch.close();
-      await drain(server, tunnels, drainMs);
+      await stop(server, drainMs);
       await closeRooms(rooms);
       await Promise.all(
         table.all().flatMap(({ replicas }) => replicas.map(({ pool }) => pool.destroy())),
@@ -101,10 +100,8 @@ export function createGateway(tools: GatewayTools): Gateway {
   };
 
   function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    tunnels.add(socket);
     // Node's own listener leaves with the parser; `close` follows and ends whatever the socket was for.
     socket.on("error", () => socket.destroy());
-    socket.once("close", () => tunnels.delete(socket));
     const response = new http.ServerResponse(request);
     response.shouldKeepAlive = false;
     try {
@@ -127,21 +124,4 @@ export function createGateway(tools: GatewayTools): Gateway {
     const call = createCall(request, response, target);
     follow(call, decideRoute(request.method ?? "", call.path, call.host, names), head);
   }
-}
-
-/** Connections that fall idle are closed as they do; what is left at the deadline is cut. */
-async function drain(server: Server, tunnels: ReadonlySet<Socket>, drainMs: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const idle = setInterval(() => server.closeIdleConnections(), 50);
-    const cut = setTimeout(() => {
-      server.closeAllConnections();
-      for (const socket of tunnels) socket.destroy();
-    }, drainMs);
-    server.close(() => {
-      clearInterval(idle);
-      clearTimeout(cut);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

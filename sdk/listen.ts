@@ -40,19 +40,26 @@ export async function start(server: Server, listen: Listen): Promise<string> {
   return `http://${listen.hostname}:${port}`;
 }
 
-/** Stop accepting, close idle connections, and cut what is left after `drainMs`. */
+/** Stop accepting, close idle connections, and cut what is left, upgraded ones too, after `drainMs`. */
 export async function stop(server: Server, drainMs: number): Promise<void> {
+  const open = connections.get(server) ?? new Set();
   await new Promise<void>((resolve) => {
     const cut = setTimeout(() => {
-      for (const socket of connections.get(server) ?? []) socket.destroy();
+      for (const socket of open) socket.destroy();
     }, drainMs);
     // A connection that a client keeps becomes idle again with each answer.
-    const idle = setInterval(() => server.closeIdleConnections(), 20);
+    const idle = setInterval(closeIdle, 20);
     server.close(() => {
       clearTimeout(cut);
       clearInterval(idle);
       resolve();
     });
-    server.closeIdleConnections();
+    closeIdle();
   });
+
+  /** Node waits for the first request of a connection on which nothing was sent yet: browsers keep such in reserve. */
+  function closeIdle(): void {
+    server.closeIdleConnections();
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  }
 }

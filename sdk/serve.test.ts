@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
@@ -141,6 +142,19 @@ test("closing lets a request under way finish, takes no new one, and does not wa
   await closed;
   t.true(performance.now() - began < 3_000, "it waited for a connection that a client keeps");
   t.deepEqual(entered, ["/idle", "/slow"]);
+});
+
+test("closing does not wait for a connection on which nothing was ever sent", async (t) => {
+  const { url, close } = await setUp(t, async () => new Response("ok"));
+  const { hostname, port } = new URL(url);
+  const silent = connect(Number(port), hostname);
+  const closed = once(silent, "close");
+  await once(silent, "connect");
+  await fetch(url).then((response) => response.text());
+
+  await close(170_000);
+
+  await t.notThrowsAsync(closed);
 });
 
 test("closing cuts what has not finished in time", async (t) => {
