@@ -24,7 +24,7 @@ export function createStatusRoutes(tools: ApiTools) {
   return { create, list, showCombined };
 
   async function create(context: ApiContext, repository: Repository): Promise<Response> {
-    const { sha } = await findCommit(repository, context.req.param("sha") ?? "");
+    const sha = await findSha(repository, context.req.param("sha") ?? "");
     const body = await readBody(context.req.raw, StatusRequest);
     if (statuses.countOf(repository.id, sha, body.context) >= MAX_STATUSES) {
       throw unprocessable("This SHA and context has reached the maximum number of statuses.");
@@ -40,7 +40,7 @@ export function createStatusRoutes(tools: ApiTools) {
   }
 
   async function list(context: ApiContext, repository: Repository): Promise<Response> {
-    const { sha } = await findCommit(repository, context.req.param("ref") ?? "");
+    const sha = await findSha(repository, context.req.param("ref") ?? "");
     const { items, headers } = paginate(statuses.list(repository.id, sha), context.req.url);
     return context.json(
       items.map((status) => formatStatus(status, repository)),
@@ -50,7 +50,7 @@ export function createStatusRoutes(tools: ApiTools) {
   }
 
   async function showCombined(context: ApiContext, repository: Repository): Promise<Response> {
-    const { sha } = await findCommit(repository, context.req.param("ref") ?? "");
+    const sha = await findSha(repository, context.req.param("ref") ?? "");
     const newest = newestOfEach(statuses.list(repository.id, sha));
     const { items, headers } = paginate(newest, context.req.url);
     const url = `${links.repository(repository.owner, repository.name)}/commits/${sha}`;
@@ -64,6 +64,12 @@ export function createStatusRoutes(tools: ApiTools) {
       url: `${url}/status`,
     };
     return context.json(combined, 200, headers);
+  }
+
+  /** Git is asked once: a commit that has a status was there. */
+  async function findSha(repository: Repository, ref: string): Promise<string> {
+    if (statuses.isKnown(repository.id, ref)) return ref;
+    return (await findCommit(repository, ref)).sha;
   }
 
   function formatStatus(status: CommitStatus, repository: Repository) {

@@ -49,12 +49,18 @@ export function createStatuses({ sql }: Database, now: () => number) {
   const count = sql.prepare(
     "SELECT count(*) AS count FROM statuses WHERE repository_id = ? AND sha = ? AND context = ?",
   );
+  const known = sql.prepare("SELECT 1 FROM statuses WHERE repository_id = ? AND sha = ? LIMIT 1");
 
-  return { add, list, countOf };
+  return { add, list, countOf, isKnown };
 
   function add(repositoryId: number, status: Omit<CommitStatus, "id" | "createdAt">): CommitStatus {
     const { sha, context, state, description, targetUrl } = status;
     return Row.parse(insert.get(repositoryId, sha, context, state, description, targetUrl, now()));
+  }
+
+  /** Whether this is the whole id of a commit that has a status. */
+  function isKnown(repositoryId: number, sha: string): boolean {
+    return known.get(repositoryId, sha) !== undefined;
   }
 
   /** Newest first. */
