@@ -35,8 +35,9 @@ export async function provoke(
 /** A build that is there to be cancelled comes within this time, in milliseconds. */
 const CANCEL_LIMIT_MS = 30_000;
 
-/** Longest time in which a version is made to crash, in milliseconds: each restart takes its own. */
-const CRASH_LIMIT_MS = 60_000;
+/** Longest time in which versions are made to crash, and one of them, in milliseconds: each restart takes its own. */
+const CRASH_LIMIT_MS = 120_000;
+const CRASH_ROUND_MS = 20_000;
 
 type Provoking = (stage: Stage, tree: WorkTree, over: AbortSignal) => Promise<unknown>;
 
@@ -52,11 +53,15 @@ const SPECIAL: Readonly<Record<string, Provoking>> = {
   removeFunction: (stage, tree) =>
     ask(stage, "/remove", { target: Object.keys(tree.pushes[0]?.answers ?? {})[0] }),
   cancelBuild,
-  async declareRollback(stage, tree) {
+  async declareRollback(stage, tree, over) {
     const name = crashingOf(tree);
-    // So that there is something to go back from.
-    await tree.pushChange(name);
-    await ask(stage, "/rollback", { name });
+    const limit = AbortSignal.any([over, AbortSignal.timeout(CRASH_LIMIT_MS)]);
+    while (!limit.aborted && !stage.victim.isGone()) {
+      // So that there is something to go back from; a push that meets another one may be refused.
+      await tree.pushChange(name);
+      await ask(stage, "/rollback", { name });
+      await sleep(100);
+    }
   },
   recordSwitchBack: crashAgainAndAgain,
   markUnsent: refuseStatuses,
@@ -67,18 +72,24 @@ function crashingOf({ pushes: [first] }: WorkTree): string {
   return Object.keys(first?.answers ?? {}).find((name) => name.endsWith("two")) ?? "";
 }
 
-/** Crash the newest version from the moment in which it is published, as often as the engine bears. */
+/**
+ * Crash the newest version from the moment in which it is published, as often as the engine bears; then
+ * another, since a push that meets another one may be refused, and a slow restart may be borne.
+ */
 async function crashAgainAndAgain(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
   const service = crashingOf(tree);
-  const pushing = tree.pushChange(service);
   const limit = AbortSignal.any([over, AbortSignal.timeout(CRASH_LIMIT_MS)]);
   while (!limit.aborted && !stage.victim.isGone()) {
-    const text = await readAnswer(stage.url, service).catch(() => "");
-    if (text !== "" && text === tree.pushes.at(-1)?.answers[service])
-      await readAnswer(stage.url, `${service}/crash`).catch(() => "");
-    await sleep(10);
+    const pushing = tree.pushChange(service);
+    const round = AbortSignal.any([limit, AbortSignal.timeout(CRASH_ROUND_MS)]);
+    while (!round.aborted && !stage.victim.isGone()) {
+      const text = await readAnswer(stage.url, service).catch(() => "");
+      if (text !== "" && text === tree.pushes.at(-1)?.answers[service])
+        await readAnswer(stage.url, `${service}/crash`).catch(() => "");
+      await sleep(10);
+    }
+    await pushing;
   }
-  await pushing;
 }
 
 /** One that is deploying already is not cancelled; then the next, which is pushed if it has to be. */
