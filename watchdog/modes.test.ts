@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { findPort } from "../test/helpers/find-port.ts";
 import { poll, startWatchdogProcess } from "./test-process.ts";
 
 const FIXTURES = new URL("fixtures", import.meta.url).pathname;
@@ -145,7 +146,7 @@ test("kill -9 of the watchdog ends the program it runs", async (t) => {
 });
 
 test("http mode starts one program, waits until it listens, and passes everything on", async (t) => {
-  const port = await freePort();
+  const port = await findPort();
   const server = await startWatchdogProcess(
     t,
     {
@@ -169,7 +170,7 @@ test("http mode starts one program, waits until it listens, and passes everythin
 });
 
 test("http mode answers 504 at the deadline and 500 when its program hangs up", async (t) => {
-  const port = await freePort();
+  const port = await findPort();
   const server = await startWatchdogProcess(
     t,
     {
@@ -195,7 +196,7 @@ test("http mode answers 504 at the deadline and 500 when its program hangs up", 
 
 // Told at once, as of-watchdog does it, a program that does not handle SIGTERM takes its answers along.
 test("http mode ends its program only when nothing is left to answer, upgraded connections at write_timeout", async (t) => {
-  const port = await freePort();
+  const port = await findPort();
   const server = await startWatchdogProcess(
     t,
     {
@@ -231,7 +232,7 @@ test("http mode ends its program only when nothing is left to answer, upgraded c
 });
 
 test("http mode carries an upgraded connection both ways", async (t) => {
-  const port = await freePort();
+  const port = await findPort();
   const server = await startWatchdogProcess(
     t,
     {
@@ -338,12 +339,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

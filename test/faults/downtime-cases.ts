@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import type { ExecutionContext, TestFn } from "ava";
+import { findPort } from "../helpers/find-port.ts";
 import {
   type PlatformOptions,
   type RunningPlatform,
@@ -11,7 +12,6 @@ import { answering, makeRepository, removeRepository, stackOf } from "../helpers
 import { until } from "../helpers/until.ts";
 import { startLoad } from "./load.ts";
 import { openSystem } from "./open-system.ts";
-import { findPort } from "./victim.ts";
 
 /** Requests a second; what is counted is failures, so a machine that reaches fewer proves the same. */
 const RATE = Number(process.env.DOWNTIME_RATE ?? "1000");

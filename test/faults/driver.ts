@@ -227,11 +227,17 @@ async function whileWatched(
 ): Promise<void> {
   const over = new AbortController();
   const watching = [watchChildren(run, over.signal), watchAnswers(run, over.signal)];
-  const working = await live(over.signal);
-  run.stage.remember(run.stage.victim.children());
-  await run.stage.victim.kill("SIGKILL");
-  over.abort();
-  await Promise.all([...watching, ...working]);
+  try {
+    const working = await live(over.signal);
+    run.stage.remember(run.stage.victim.children());
+    await run.stage.victim.kill("SIGKILL");
+    over.abort();
+    await Promise.all(working);
+  } finally {
+    // Whoever watches on keeps the process, and with it the whole suite, from ending.
+    over.abort();
+    await Promise.all(watching);
+  }
 }
 
 async function watchChildren({ stage }: Run, over: AbortSignal): Promise<void> {

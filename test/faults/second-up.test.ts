@@ -1,7 +1,8 @@
 import test from "ava";
+import { findPort } from "../helpers/find-port.ts";
 import { readAnswer } from "./observe.ts";
 import { setUp } from "./set-up.ts";
-import { findPort, startVictim } from "./victim.ts";
+import { startVictim } from "./victim.ts";
 
 test("a second up on the same data is refused with a sentence, and the first goes on", async (t) => {
   const { stage, forge, judge } = await setUp(t);

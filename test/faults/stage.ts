@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { z } from "zod";
 import { connectAdmin } from "../../cli/admin-client.ts";
 import { dockerEnv } from "../helpers/docker-platform.ts";
+import { findPort } from "../helpers/find-port.ts";
 import { startDocker, type TestDocker } from "../helpers/start-docker.ts";
 import { importTemplateBases } from "../helpers/template-bases.ts";
 import { type Github, type Network, startGithub } from "./github.ts";
 import type { Running } from "./processes.ts";
 import type { Random } from "./random.ts";
-import { findPort, startVictim, type Victim } from "./victim.ts";
+import { startVictim, type Victim } from "./victim.ts";
 import { makeWorkTree, type WorkTree } from "./work-tree.ts";
 
 const TOKEN = z.object({ owner: z.string(), token: z.string() });
