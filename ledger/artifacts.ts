@@ -1,6 +1,7 @@
 import type { Database, Row } from "./database.ts";
 import { integer, text } from "./row.ts";
-import type { Artifact, OwnerId } from "./types.ts";
+import type { Artifact } from "./types/artifact.ts";
+import type { OwnerId } from "./types/owner.ts";
 
 /** Line 7: the first complete build of a key wins; the artifact in force is answered. */
 export function recordArtifact(db: Database, artifact: Artifact): Artifact {

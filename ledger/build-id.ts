@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { UnixMs } from "./types.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 
 /** Crockford's, lower case: no i, l, o, u. */
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";

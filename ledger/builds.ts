@@ -2,7 +2,9 @@ import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
 import type { Database, Row } from "./database.ts";
 import { flag, integer, json, oneOf, optionalInteger, text } from "./row.ts";
 import { plan } from "./shapes.ts";
-import type { Build, BuildFilter, BuildState, RepositoryId, UnixMs } from "./types.ts";
+import type { Build, BuildFilter, BuildState } from "./types/build.ts";
+import type { RepositoryId } from "./types/repository.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 
 /** In the order a build goes through them; the rest of the states end it (design.md section 6, line 3). */
 export const WORKING_STATES: readonly BuildState[] = [

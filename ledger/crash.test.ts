@@ -8,7 +8,7 @@ import test from "ava";
 import { openLedger } from "./ledger.ts";
 import { findBreaches, isOpen } from "./test-support/invariants.ts";
 import { LEASE_MS, planOf, setUp } from "./test-support/set-up.ts";
-import type { Ledger } from "./types.ts";
+import type { Ledger } from "./types/ledger.ts";
 
 const KILLS = 10;
 const WRITER = fileURLToPath(new URL("test-support/crash-writer.ts", import.meta.url));

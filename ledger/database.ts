@@ -6,7 +6,7 @@ import {
   type SQLOutputValue,
   type StatementSync,
 } from "node:sqlite";
-import type { UnixMs } from "./types.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 import type { Watchers } from "./watchers.ts";
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;

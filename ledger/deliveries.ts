@@ -1,6 +1,6 @@
 import type { Database, Row } from "./database.ts";
 import { integer, oneOf, optionalText, text } from "./row.ts";
-import type { Decision, Delivery } from "./types.ts";
+import type { Decision, Delivery } from "./types/delivery.ts";
 
 const DECISIONS: readonly Decision[] = ["queued", "skipped", "ignored", "refused", "duplicate"];
 

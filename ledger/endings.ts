@@ -5,7 +5,8 @@ import type { Database } from "./database.ts";
 import { addEvent } from "./events.ts";
 import { requireHeld } from "./held-build.ts";
 import { settlePending, wantStatus } from "./statuses.ts";
-import type { Build, Claim, CommitState, WantedStatus } from "./types.ts";
+import type { Build, Claim } from "./types/build.ts";
+import type { CommitState, WantedStatus } from "./types/status.ts";
 
 /** After so many in a row a branch's running build is let through (line 12). */
 const SUPERSEDES_IN_A_ROW = 3;

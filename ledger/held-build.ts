@@ -1,7 +1,7 @@
 import { findStoredBuild, isTerminal, type StoredBuild } from "./builds.ts";
 import type { Database } from "./database.ts";
 import { ClaimLost } from "./errors.ts";
-import type { Claim } from "./types.ts";
+import type { Claim } from "./types/build.ts";
 
 /**
  * The build as it is now, or ClaimLost. Inside a transaction (they begin immediate) what follows is a

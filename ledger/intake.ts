@@ -7,7 +7,8 @@ import { admitOwner } from "./owners.ts";
 import { recordRepository } from "./repositories.ts";
 import { integer } from "./row.ts";
 import { wantStatus } from "./statuses.ts";
-import type { Accepted, AcceptPush, Build, Delivery } from "./types.ts";
+import type { Build } from "./types/build.ts";
+import type { Accepted, AcceptPush, Delivery } from "./types/delivery.ts";
 
 export type ManualPush = Omit<AcceptPush, "deliveryKey" | "event"> & { readonly reason: string };
 

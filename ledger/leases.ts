@@ -8,7 +8,7 @@ import {
 } from "./builds.ts";
 import type { Database } from "./database.ts";
 import { failExhausted, supersedeAbandoned } from "./endings.ts";
-import type { Claim } from "./types.ts";
+import type { Claim } from "./types/build.ts";
 
 /**
  * Claims without an end after which a build fails (design.md section 6, line 13). One that is deploying is

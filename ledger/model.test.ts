@@ -4,7 +4,8 @@ import { ClaimLost } from "./errors.ts";
 import { openLedger } from "./ledger.ts";
 import { branchOf, findBreaches, isOpen, listRunning } from "./test-support/invariants.ts";
 import { LEASE_MS, planOf, push, shaOf } from "./test-support/set-up.ts";
-import type { Build, Claim, Ledger } from "./types.ts";
+import type { Build, Claim } from "./types/build.ts";
+import type { Ledger } from "./types/ledger.ts";
 
 const BRANCHES = ["main", "dev"] as const;
 

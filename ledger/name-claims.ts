@@ -1,6 +1,8 @@
 import type { Database } from "./database.ts";
 import { optionalInteger, optionalText, text } from "./row.ts";
-import type { OwnerId, RepositoryId, UnixMs } from "./types.ts";
+import type { OwnerId } from "./types/owner.ts";
+import type { RepositoryId } from "./types/repository.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 
 /** How long a removed name is kept for the owner who had it. */
 const NAME_HELD_MS = 30 * 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import test from "ava";
 import { alice, buildOf, push, repositoryOf, setUp } from "./test-support/set-up.ts";
-import type { Owner } from "./types.ts";
+import type { Owner } from "./types/owner.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const otherAlice: Omit<Owner, "slug"> = { id: "github:77", scm: "github", login: "Alice" };

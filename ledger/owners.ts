@@ -2,7 +2,7 @@ import { refuseSlug, toSlug } from "#sdk/names.ts";
 import type { Database, Row } from "./database.ts";
 import { freeName, takeName } from "./name-claims.ts";
 import { oneOf, text } from "./row.ts";
-import type { Owner, OwnerId } from "./types.ts";
+import type { Owner, OwnerId } from "./types/owner.ts";
 
 const SCMS = ["github", "forge"] as const;
 const HOLDS_SLUG = `EXISTS (SELECT 1 FROM name_claims c WHERE c.kind = 'slug' AND c.name = owners.slug

@@ -9,7 +9,7 @@ import {
   push,
   setUp,
 } from "./test-support/set-up.ts";
-import type { WantedStatus } from "./types.ts";
+import type { WantedStatus } from "./types/status.ts";
 
 const cart = plannedFunction("cart");
 

@@ -3,7 +3,9 @@ import { type StoredBuild, WORKING_STATES } from "./builds.ts";
 import type { Database } from "./database.ts";
 import { requireHeld } from "./held-build.ts";
 import { wantStatus } from "./statuses.ts";
-import type { Build, BuildState, Claim, Plan, WantedStatus } from "./types.ts";
+import type { Build, BuildState, Claim } from "./types/build.ts";
+import type { Plan } from "./types/plan.ts";
+import type { WantedStatus } from "./types/status.ts";
 
 /** Line 7. The first plan stays: a second call, after a crash, has no effect. */
 export function storePlan(

@@ -11,7 +11,9 @@ import {
   repositoryOf,
   setUp,
 } from "./test-support/set-up.ts";
-import type { Claim, Ledger, Owner } from "./types.ts";
+import type { Claim } from "./types/build.ts";
+import type { Ledger } from "./types/ledger.ts";
+import type { Owner } from "./types/owner.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const a: Omit<Owner, "slug"> = { id: "forge:7", scm: "forge", login: "a" };

@@ -7,15 +7,10 @@ import { requireHeld } from "./held-build.ts";
 import { findHolder, freeName, type Holder, takeName } from "./name-claims.ts";
 import { integer, json, oneOf, text } from "./row.ts";
 import { content, functionDeployment } from "./shapes.ts";
-import type {
-  Build,
-  Claim,
-  OwnerId,
-  Release,
-  ReleaseDraft,
-  ReleaseState,
-  RepositoryId,
-} from "./types.ts";
+import type { Build, Claim } from "./types/build.ts";
+import type { OwnerId } from "./types/owner.ts";
+import type { Release, ReleaseDraft, ReleaseState } from "./types/release.ts";
+import type { RepositoryId } from "./types/repository.ts";
 
 const RELEASE_STATES: readonly ReleaseState[] = ["declared", "serving", "retired", "failed"];
 

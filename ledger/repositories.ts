@@ -1,6 +1,7 @@
 import type { Database, Row } from "./database.ts";
 import { flag, integer, text } from "./row.ts";
-import type { OwnerId, Repository, RepositoryId } from "./types.ts";
+import type { OwnerId } from "./types/owner.ts";
+import type { Repository, RepositoryId } from "./types/repository.ts";
 
 /** Remember what the source last said about the repository. */
 export function recordRepository(db: Database, repository: Repository): void {

@@ -18,7 +18,9 @@ import {
   setUp as setUpLedger,
   shaOf,
 } from "./test-support/set-up.ts";
-import type { Build, Ledger, Retention } from "./types.ts";
+import type { Build } from "./types/build.ts";
+import type { Ledger } from "./types/ledger.ts";
+import type { Retention } from "./types/retention.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const RETENTION: Retention = {

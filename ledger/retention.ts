@@ -1,7 +1,9 @@
 import type { Database } from "./database.ts";
 import { integer, text } from "./row.ts";
 import { NEVER } from "./statuses.ts";
-import type { OwnerId, Pruned, Retention, UnixMs } from "./types.ts";
+import type { OwnerId } from "./types/owner.ts";
+import type { Pruned, Retention } from "./types/retention.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 
 /**
  * Drop up to `batch` rows of each kind that nothing needs any more, in one transaction; all zeros when

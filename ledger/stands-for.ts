@@ -1,4 +1,4 @@
-import type { Content, Release } from "./types.ts";
+import type { Content, Release } from "./types/release.ts";
 
 /** Whether a release is what a push brings: it has that content, or a roll-back put it in its place. */
 export function standsFor(

@@ -1,6 +1,7 @@
 import test from "ava";
 import { buildOf, claim, deployUp, push, setUp, shaOf } from "./test-support/set-up.ts";
-import type { Ledger, UnsentStatus, WantedStatus } from "./types.ts";
+import type { Ledger } from "./types/ledger.ts";
+import type { UnsentStatus, WantedStatus } from "./types/status.ts";
 
 const REPOSITORY = "forge:10";
 const SHA = shaOf(1);

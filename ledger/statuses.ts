@@ -1,13 +1,9 @@
 import type { Database, Row } from "./database.ts";
 import { flag, integer, oneOf, optionalInteger, optionalText, text } from "./row.ts";
-import type {
-  Build,
-  CommitState,
-  RepositoryId,
-  UnixMs,
-  UnsentStatus,
-  WantedStatus,
-} from "./types.ts";
+import type { Build } from "./types/build.ts";
+import type { RepositoryId } from "./types/repository.ts";
+import type { CommitState, UnsentStatus, WantedStatus } from "./types/status.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 
 /** GitHub's limit for a status description. */
 const DESCRIPTION_LIMIT = 140;

@@ -10,7 +10,8 @@ import {
   setUp,
   shaOf,
 } from "./test-support/set-up.ts";
-import type { Build, Ledger } from "./types.ts";
+import type { Build } from "./types/build.ts";
+import type { Ledger } from "./types/ledger.ts";
 
 let commits = 100;
 

@@ -11,7 +11,9 @@ import {
   setUp,
   shaOf,
 } from "./test-support/set-up.ts";
-import type { Build, Ledger, SwitchBack } from "./types.ts";
+import type { Build } from "./types/build.ts";
+import type { Ledger } from "./types/ledger.ts";
+import type { SwitchBack } from "./types/switch-back.ts";
 
 /** A push whose release serves; its build is live. */
 function serve(ledger: Ledger, number: number): Build {

@@ -4,7 +4,8 @@ import { addEvent } from "./events.ts";
 import { raiseFence, readFence } from "./fences.ts";
 import { findAt, findNewest } from "./releases.ts";
 import { wantStatus } from "./statuses.ts";
-import type { Correction, Release, SwitchBack } from "./types.ts";
+import type { Release } from "./types/release.ts";
+import type { Correction, SwitchBack } from "./types/switch-back.ts";
 
 /**
  * Design.md section 7, line 6. A build that ended live stays `live`, because it was: what came after is told

@@ -1,6 +1,8 @@
 import type { Database } from "./database.ts";
 import { integer } from "./row.ts";
-import type { OwnerId, RepositoryId, UnixMs } from "./types.ts";
+import type { OwnerId } from "./types/owner.ts";
+import type { RepositoryId } from "./types/repository.ts";
+import type { UnixMs } from "./types/unix-ms.ts";
 
 /** When the owner's n-th newest build was accepted; `undefined` when there are fewer. */
 export function nthNewestBuild(db: Database, ownerId: OwnerId, n: number): UnixMs | undefined {

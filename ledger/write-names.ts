@@ -1,5 +1,5 @@
 import type { OnCommit } from "./database.ts";
-import type { Ledger } from "./types.ts";
+import type { Ledger } from "./types/ledger.ts";
 
 export type WriteNames = {
   readonly onCommit: OnCommit;

@@ -8,7 +8,7 @@ import {
   repositoryOf,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { startAdmin, testAdmin } from "../../test/helpers/start-admin.ts";
 import { until } from "../../test/helpers/until.ts";
 import { connectAdmin } from "../admin-client.ts";

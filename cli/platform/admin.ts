@@ -1,7 +1,10 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import type { Build, Ledger, Owner, Release } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Release } from "#ledger/types/release.ts";
 import type { Engine } from "#provider/provider.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { HttpError } from "#sdk/errors.ts";

@@ -14,7 +14,8 @@ import {
   setUp as setUpLedger,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Build, ReleaseState } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { ReleaseState } from "#ledger/types/release.ts";
 import { createLog } from "#sdk/log.ts";
 import { createArtifactStore } from "../../builder/host/artifact-store.ts";
 import { createGarbage, type GarbageTools, readGarbageSettings } from "./collect-garbage.ts";

@@ -1,4 +1,7 @@
-import type { Artifact, Ledger, Retention, UnixMs } from "#ledger/types.ts";
+import type { Artifact } from "#ledger/types/artifact.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Retention } from "#ledger/types/retention.ts";
+import type { UnixMs } from "#ledger/types/unix-ms.ts";
 import { type Env, readEnv } from "#sdk/env.ts";
 import type { Log } from "#sdk/log.ts";
 import type { ArtifactStore } from "../../builder/host/artifact-store.ts";

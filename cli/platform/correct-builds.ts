@@ -1,4 +1,8 @@
-import type { Build, Correction, Ledger, Release, WantedStatus } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Release } from "#ledger/types/release.ts";
+import type { WantedStatus } from "#ledger/types/status.ts";
+import type { Correction } from "#ledger/types/switch-back.ts";
 import { stackStatus } from "#sdk/stack-status.ts";
 import { type StatusUrls, statusUrl } from "#sdk/status-urls.ts";
 import { shortSha } from "./list-versions.ts";

@@ -1,4 +1,5 @@
-import type { Artifact, UnixMs } from "#ledger/types.ts";
+import type { Artifact } from "#ledger/types/artifact.ts";
+import type { UnixMs } from "#ledger/types/unix-ms.ts";
 
 /**
  * How much an artefact is needed, by digest: 0 serves or is about to, n belongs to the n-th newest release

@@ -1,4 +1,4 @@
-import type { Release } from "#ledger/types.ts";
+import type { Release } from "#ledger/types/release.ts";
 import type { InventoryItem, ReleaseIdentity } from "#provider/provider.ts";
 
 /** The engine serves `to` where the ledger says that `from` serves. */

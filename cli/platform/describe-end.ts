@@ -1,4 +1,5 @@
-import type { Build, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { STACK_CONTEXT } from "#sdk/stack-status.ts";
 
 /** Why a build ended as it did; for one that ended live, what its commit had to be told since. */

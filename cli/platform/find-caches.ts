@@ -1,6 +1,6 @@
 import { rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { dropMirror } from "../../functions/git-tar/drop-mirror.ts";
 import type { Evictable } from "./decide-garbage.ts";
 import { entriesOf, measureFolder } from "./measure-folder.ts";

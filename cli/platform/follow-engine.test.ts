@@ -10,7 +10,7 @@ import {
   releaseDraft,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Build } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
 import type { FunctionEndpoints, InventoryItem } from "#provider/provider.ts";
 import { labels } from "#sdk/labels.ts";
 import { createLog } from "#sdk/log.ts";

@@ -1,4 +1,5 @@
-import type { Build, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Engine, InventoryItem } from "#provider/provider.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";

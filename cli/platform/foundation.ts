@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { openLedger } from "#ledger/ledger.ts";
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Env } from "#sdk/env.ts";
 import { createGatewayClient, type GatewayClient } from "#sdk/gateway-client.ts";
 import { createLog, type Log } from "#sdk/log.ts";

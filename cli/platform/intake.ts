@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { type Env, readEnv } from "#sdk/env.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";

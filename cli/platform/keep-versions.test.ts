@@ -11,7 +11,7 @@ import {
   setUp as setUpLedger,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { ReleaseState } from "#ledger/types.ts";
+import type { ReleaseState } from "#ledger/types/release.ts";
 import type { KeptVersion } from "#provider/provider.ts";
 import { labels } from "#sdk/labels.ts";
 import { startKeepingVersions } from "./keep-versions.ts";

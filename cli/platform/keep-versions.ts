@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Engine } from "#provider/provider.ts";
 import { formatVersionName } from "#sdk/names.ts";
 import { listVersions, shortSha } from "./list-versions.ts";

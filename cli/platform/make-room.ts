@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
-import type { Artifact, UnixMs } from "#ledger/types.ts";
+import type { Artifact } from "#ledger/types/artifact.ts";
+import type { UnixMs } from "#ledger/types/unix-ms.ts";
 import {
   dropCaches,
   forgetArtifacts,

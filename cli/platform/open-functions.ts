@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Env } from "#sdk/env.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { GithubApps } from "#sdk/github-app.ts";

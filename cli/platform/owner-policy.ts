@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { refuseSlug, toSlug } from "#sdk/names.ts";
 
 /** Owners whose code ships with the platform: the demo's and the doctor's canary. */

@@ -1,4 +1,5 @@
-import type { Artifact, Ledger } from "#ledger/types.ts";
+import type { Artifact } from "#ledger/types/artifact.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Ranks } from "./decide-garbage.ts";
 import { listEverServed, newestOfCommits } from "./list-versions.ts";
 

@@ -1,4 +1,5 @@
-import type { Build, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Job } from "#sdk/messages.ts";

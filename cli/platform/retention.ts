@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Ledger, Retention } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Retention } from "#ledger/types/retention.ts";
 import { type Env, readEnv } from "#sdk/env.ts";
 import type { Log } from "#sdk/log.ts";
 

@@ -1,4 +1,5 @@
-import type { Ledger, Release } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Release } from "#ledger/types/release.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { labels } from "#sdk/labels.ts";

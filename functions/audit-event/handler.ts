@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { AUDIT_EVENTS_LIMIT } from "#sdk/audit.ts";
 import { describe, HttpError } from "#sdk/errors.ts";

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import test, { type ExecutionContext } from "ava";
 import { alice } from "#ledger/test-support/set-up.ts";
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { createNonceMemory, verifyCall } from "#sdk/internal-signature.ts";
 import { start, stop } from "#sdk/listen.ts";
 import type { BuildLine } from "#sdk/messages.ts";

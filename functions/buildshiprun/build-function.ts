@@ -1,4 +1,5 @@
-import type { Claim, PlannedFunction } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { BuildLine } from "#sdk/messages.ts";

@@ -1,4 +1,5 @@
-import type { Claim, PlannedFunction } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
 import { signCall } from "#sdk/internal-signature.ts";
 import type { Tools } from "./tools.ts";

@@ -1,5 +1,7 @@
 import { standsFor } from "#ledger/stands-for.ts";
-import type { Build, PlannedFunction, Release } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
+import type { Release } from "#ledger/types/release.ts";
 import { labels } from "#sdk/labels.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Release } from "#ledger/types.ts";
+import type { Release } from "#ledger/types/release.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { Tools } from "./tools.ts";
 import { withDeployTime } from "./with-deploy-time.ts";

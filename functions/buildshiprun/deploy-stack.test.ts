@@ -1,7 +1,9 @@
 import test, { type ExecutionContext } from "ava";
 import { ClaimLost } from "#ledger/errors.ts";
 import { alice, buildOf, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
-import type { Claim, Ledger, PlannedFunction } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { labels } from "#sdk/labels.ts";

@@ -1,4 +1,7 @@
-import type { Build, Claim, Ledger, PlannedFunction, Release } from "#ledger/types.ts";
+import type { Build, Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
+import type { Release } from "#ledger/types/release.ts";
 import type { Log } from "#sdk/log.ts";
 import { findBefore, findOwn } from "./find-release.ts";
 import { rollBack } from "./roll-back.ts";

@@ -1,4 +1,6 @@
-import type { Artifact, Build, PlannedFunction } from "#ledger/types.ts";
+import type { Artifact } from "#ledger/types/artifact.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import { decideSwitch } from "./decide-switch.ts";
 import type { Tools } from "./tools.ts";
 

@@ -1,4 +1,5 @@
-import type { Claim, Ledger } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { HttpError } from "#sdk/errors.ts";
 
 /** The claim under which git-tar calls; its epoch is checked by every write that follows. */

@@ -1,4 +1,6 @@
-import type { Build, Ledger, Release } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Release } from "#ledger/types/release.ts";
 
 /** A build's own releases are the newest of a function. */
 const OWN_LIMIT = 20;

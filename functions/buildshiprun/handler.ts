@@ -1,5 +1,5 @@
 import { ClaimLost } from "#ledger/errors.ts";
-import type { Claim } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { HttpError } from "#sdk/errors.ts";
 import { buildFunction } from "./build-function.ts";

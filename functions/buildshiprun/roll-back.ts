@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Claim, PlannedFunction, Release } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
+import type { Release } from "#ledger/types/release.ts";
 import { describe } from "#sdk/errors.ts";
 import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";

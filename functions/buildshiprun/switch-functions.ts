@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { NameTaken } from "#ledger/errors.ts";
-import type { Claim, PlannedFunction, Release } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
+import type { Release } from "#ledger/types/release.ts";
 import type { HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { deployRelease, isRefusal } from "./deploy-release.ts";

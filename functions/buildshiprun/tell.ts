@@ -1,4 +1,4 @@
-import type { Claim } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import type { Tools } from "./tools.ts";
 

@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { PayloadKey } from "#sdk/internal-signature.ts";
 

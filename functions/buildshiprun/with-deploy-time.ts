@@ -1,4 +1,4 @@
-import type { Release } from "#ledger/types.ts";
+import type { Release } from "#ledger/types/release.ts";
 import { labels } from "#sdk/labels.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 

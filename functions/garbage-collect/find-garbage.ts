@@ -1,4 +1,6 @@
-import type { Build, Ledger, Repository } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { ownerIdOf, repositoryIdOf } from "#sdk/function-owner.ts";
 import { labels } from "#sdk/labels.ts";
 import { type FunctionStatus, type GarbageRequest, TERMINAL_BUILD_STATES } from "#sdk/messages.ts";

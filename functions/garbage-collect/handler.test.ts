@@ -12,7 +12,8 @@ import {
   repositoryOf,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Build, Repository } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { labels } from "#sdk/labels.ts";
 import type { GarbageRequest } from "#sdk/messages.ts";
 import { createFileObjects } from "#sdk/object-store.ts";

@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { createAudit } from "#sdk/audit.ts";
 import { describe, HttpError } from "#sdk/errors.ts";

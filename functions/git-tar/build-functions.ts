@@ -1,4 +1,5 @@
-import type { Claim, PlannedFunction } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import { BuildFailed, type FunctionFailure } from "./build-failed.ts";

@@ -1,4 +1,5 @@
-import type { Claim, Ledger } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Ending } from "./build-failed.ts";
 import { endedEvent } from "./ended-event.ts";

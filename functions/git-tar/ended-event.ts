@@ -1,4 +1,4 @@
-import type { Build } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import { functionUrl } from "#sdk/status-urls.ts";
 import type { Ending } from "./build-failed.ts";

@@ -1,4 +1,5 @@
-import type { Build, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { stackStatus } from "#sdk/stack-status.ts";
 import { statusUrl } from "#sdk/status-urls.ts";
 import { BuildFailed } from "./build-failed.ts";

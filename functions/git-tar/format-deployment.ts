@@ -1,4 +1,5 @@
-import type { Owner, Repository } from "#ledger/types.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { GIT_REPO_URL_ANNOTATION, LABEL_VALUE_LIMIT, labels } from "#sdk/labels.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE, formatServiceName } from "#sdk/names.ts";

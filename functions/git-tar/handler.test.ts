@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { alice, buildOf, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
-import type { Build, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { killAt } from "../../test/helpers/kill-at.ts";

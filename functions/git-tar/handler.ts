@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Claim, Ledger } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";

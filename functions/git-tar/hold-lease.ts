@@ -1,4 +1,5 @@
-import type { Claim, Ledger } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 
 /** Why a build stops without an end of its own: its claim is void. */
 export class LeaseLost extends Error {

@@ -9,7 +9,9 @@ import {
   push,
   repositoryOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Build, PlannedFunction, Repository } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { createGithubApps } from "#sdk/github-app.ts";
 import { silentLog } from "#sdk/log.ts";
 import { readTemplates } from "#sdk/templates.ts";

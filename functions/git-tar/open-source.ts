@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import type { Build, Owner, Repository } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import type { Env } from "#sdk/env.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";

@@ -1,5 +1,5 @@
 import { pack as createPack, type Header, type Pack } from "tar-stream";
-import type { PlannedFunction } from "#ledger/types.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
 import type { Template } from "#sdk/templates.ts";
 import { listUserFiles } from "./context-files.ts";

@@ -1,4 +1,4 @@
-import type { Plan, PlannedFunction } from "#ledger/types.ts";
+import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
 import { findTemplate, type Template } from "#sdk/templates.ts";
 import { type BuildInputs, buildKey } from "./build-key.ts";
 import { listUserFiles, type UserFile } from "./context-files.ts";

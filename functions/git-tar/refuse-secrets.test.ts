@@ -1,6 +1,6 @@
 import test from "ava";
 import { plannedFunction, planOf } from "#ledger/test-support/set-up.ts";
-import type { Owner } from "#ledger/types.ts";
+import type { Owner } from "#ledger/types/owner.ts";
 import { refuseSecrets } from "./refuse-secrets.ts";
 
 const owner = (id: number, slug: string): Owner => ({

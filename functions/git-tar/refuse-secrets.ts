@@ -1,4 +1,6 @@
-import type { Owner, Plan, Release } from "#ledger/types.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Plan } from "#ledger/types/plan.ts";
+import type { Release } from "#ledger/types/release.ts";
 import { quote } from "./stack-error.ts";
 
 /**

@@ -1,14 +1,10 @@
 import { ClaimLost } from "#ledger/errors.ts";
 import { standsFor } from "#ledger/stands-for.ts";
-import type {
-  Build,
-  Claim,
-  Ledger,
-  Owner,
-  Plan,
-  PlannedFunction,
-  Repository,
-} from "#ledger/types.ts";
+import type { Build, Claim } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";

@@ -1,4 +1,5 @@
-import type { Build, Plan, PlannedFunction } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
 
 export type Planned = {
   readonly plan: Plan;

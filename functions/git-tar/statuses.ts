@@ -1,11 +1,7 @@
-import type {
-  CommitState,
-  Owner,
-  Plan,
-  PlannedFunction,
-  Repository,
-  WantedStatus,
-} from "#ledger/types.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { CommitState, WantedStatus } from "#ledger/types/status.ts";
 import { stackStatus } from "#sdk/stack-status.ts";
 import { type StatusUrls, statusUrl } from "#sdk/status-urls.ts";
 import type { Ending } from "./build-failed.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Claim } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { BuildFailed } from "./build-failed.ts";

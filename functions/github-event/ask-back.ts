@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GithubApps, InstallationClient } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";

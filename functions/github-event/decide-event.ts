@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Scm } from "#ledger/types.ts";
+import type { Scm } from "#ledger/types/owner.ts";
 import type { GarbageRequest } from "#sdk/messages.ts";
 import { type PushEvent, parseJson, parsePushEvent, unreadable } from "#sdk/push-event.ts";
 

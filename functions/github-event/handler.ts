@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Delivery, Ledger, Scm } from "#ledger/types.ts";
+import type { Delivery } from "#ledger/types/delivery.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Scm } from "#ledger/types/owner.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { createAudit } from "#sdk/audit.ts";
 import { describe, HttpError } from "#sdk/errors.ts";

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { Scm } from "#ledger/types.ts";
+import type { Scm } from "#ledger/types/owner.ts";
 import { HttpError } from "#sdk/errors.ts";
 
 /** Somebody who sends webhooks; the secret that fits a delivery says who sent it. */

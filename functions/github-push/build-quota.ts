@@ -1,4 +1,6 @@
-import type { Ledger, Owner, UnixMs } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { UnixMs } from "#ledger/types/unix-ms.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -1,4 +1,4 @@
-import type { Build } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";

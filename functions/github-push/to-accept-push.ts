@@ -1,4 +1,6 @@
-import type { AcceptPush, Repository, Scm } from "#ledger/types.ts";
+import type { AcceptPush } from "#ledger/types/delivery.ts";
+import type { Scm } from "#ledger/types/owner.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { toSlug } from "#sdk/names.ts";
 import type { PushEvent } from "#sdk/push-event.ts";
 import { stackStatus } from "#sdk/stack-status.ts";

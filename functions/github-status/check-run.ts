@@ -1,4 +1,6 @@
-import type { Build, Repository, UnsentStatus, WantedStatus } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { UnsentStatus, WantedStatus } from "#ledger/types/status.ts";
 import type { InstallationClient } from "#sdk/github-app.ts";
 import { STACK_CONTEXT } from "#sdk/stack-status.ts";
 import { splitName } from "./commit-status.ts";

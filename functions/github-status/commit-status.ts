@@ -1,4 +1,5 @@
-import type { Repository, WantedStatus } from "#ledger/types.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { WantedStatus } from "#ledger/types/status.ts";
 import type { InstallationClient } from "#sdk/github-app.ts";
 
 /** POST one commit status; GitHub keeps every one and shows the newest of a context. */

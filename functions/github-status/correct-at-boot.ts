@@ -1,4 +1,7 @@
-import type { Build, Ledger, Repository, UnsentStatus } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { UnsentStatus } from "#ledger/types/status.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";

@@ -6,7 +6,9 @@ import {
   repositoryOf,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Build, Scm, WantedStatus } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Scm } from "#ledger/types/owner.ts";
+import type { WantedStatus } from "#ledger/types/status.ts";
 import type { Env } from "#sdk/env.ts";
 import { createGithubApps } from "#sdk/github-app.ts";
 import { startGithubServer } from "../../test/helpers/github-server.ts";

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import type { Ledger, Repository, UnsentStatus } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { UnsentStatus } from "#ledger/types/status.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";

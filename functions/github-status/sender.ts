@@ -1,4 +1,6 @@
-import type { Ledger, Repository, UnsentStatus } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { UnsentStatus } from "#ledger/types/status.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GithubApps, InstallationClient } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";

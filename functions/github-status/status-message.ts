@@ -1,5 +1,8 @@
 import { z } from "zod";
-import type { Ledger, Owner, Repository, WantedStatus } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Owner } from "#ledger/types/owner.ts";
+import type { Repository } from "#ledger/types/repository.ts";
+import type { WantedStatus } from "#ledger/types/status.ts";
 import { HttpError } from "#sdk/errors.ts";
 import { toSlug } from "#sdk/names.ts";
 import { STACK_CONTEXT } from "#sdk/stack-status.ts";

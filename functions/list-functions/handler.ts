@@ -1,4 +1,4 @@
-import type { Ledger } from "#ledger/types.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { HttpError } from "#sdk/errors.ts";
 import { ownerIdOf } from "#sdk/function-owner.ts";

@@ -1,4 +1,6 @@
-import type { Build, Ledger, Repository } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Repository } from "#ledger/types/repository.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { PipelineLog } from "#sdk/messages.ts";
 import { toSlug } from "#sdk/names.ts";

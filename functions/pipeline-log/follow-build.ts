@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Build, Delivery, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Delivery } from "#ledger/types/delivery.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { Config } from "./config.ts";
 import { ndjson } from "./ndjson.ts";

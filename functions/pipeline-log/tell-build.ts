@@ -1,4 +1,6 @@
-import type { Build, Delivery, Ledger } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Delivery } from "#ledger/types/delivery.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
 import { type BuildEvent, TERMINAL_BUILD_STATES, type TerminalBuildState } from "#sdk/messages.ts";
 import { functionUrl, type StatusUrls } from "#sdk/status-urls.ts";
 import { createBell } from "./bell.ts";

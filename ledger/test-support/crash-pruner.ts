@@ -1,5 +1,5 @@
 import { openLedger } from "../ledger.ts";
-import type { Retention } from "../types.ts";
+import type { Retention } from "../types/retention.ts";
 
 /**
  * Prune row by row until the process kills itself around the n-th commit:

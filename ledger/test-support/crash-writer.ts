@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { openLedger } from "../ledger.ts";
-import type { Claim, Ledger } from "../types.ts";
+import type { Claim } from "../types/build.ts";
+import type { Ledger } from "../types/ledger.ts";
 import { deployUp, plannedFunction, planOf, push, releaseDraft, shaOf } from "./set-up.ts";
 
 /**

@@ -1,5 +1,7 @@
 import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
-import type { Build, Ledger, UnixMs } from "../types.ts";
+import type { Build } from "../types/build.ts";
+import type { Ledger } from "../types/ledger.ts";
+import type { UnixMs } from "../types/unix-ms.ts";
 
 /**
  * What holds of a ledger at any moment, whoever was killed where. Answers each breach as a sentence; none

@@ -3,17 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import { openLedger } from "../ledger.ts";
-import type {
-  Accepted,
-  AcceptPush,
-  Build,
-  Claim,
-  Ledger,
-  Owner,
-  Plan,
-  PlannedFunction,
-  Repository,
-} from "../types.ts";
+import type { Build, Claim } from "../types/build.ts";
+import type { Accepted, AcceptPush } from "../types/delivery.ts";
+import type { Ledger } from "../types/ledger.ts";
+import type { Owner } from "../types/owner.ts";
+import type { Plan, PlannedFunction } from "../types/plan.ts";
+import type { Repository } from "../types/repository.ts";
 
 export const LEASE_MS = 30_000;
 

@@ -6,7 +6,9 @@ import {
   planOf,
   push,
 } from "#ledger/test-support/set-up.ts";
-import type { Build, Ledger, Plan, PlannedFunction } from "#ledger/types.ts";
+import type { Build } from "#ledger/types/build.ts";
+import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import { createHandler as createBuildshiprun } from "../../functions/buildshiprun/handler.ts";
 import { createHandler as createGitTar, type Tools } from "../../functions/git-tar/handler.ts";

@@ -9,7 +9,8 @@ import {
   push,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
-import type { Claim, PlannedFunction } from "#ledger/types.ts";
+import type { Claim } from "#ledger/types/build.ts";
+import type { PlannedFunction } from "#ledger/types/plan.ts";
 import { labels } from "#sdk/labels.ts";
 
 function digestOf(version: string): string {

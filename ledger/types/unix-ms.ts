@@ -1,0 +1,2 @@
+/** Unix milliseconds. */
+export type UnixMs = number;
