@@ -21,6 +21,8 @@ export type StoredBuild = {
   readonly build: Build;
   readonly epoch: number;
   readonly leasedUntil?: UnixMs;
+  /** Sequence of the last event before it was last claimed, 0 for none. */
+  readonly eventsBefore: number;
   /** Newer pushes wait for it instead of ending it (line 12). */
   readonly letThrough: boolean;
   /** Of its first status. */
@@ -136,6 +138,7 @@ function parseBuild(row: Row): StoredBuild {
     },
     epoch: integer(row, "epoch"),
     ...(leasedUntil !== undefined && { leasedUntil }),
+    eventsBefore: integer(row, "events_before"),
     letThrough: flag(row, "let_through"),
     targetUrl: text(row, "target_url"),
   };

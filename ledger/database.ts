@@ -7,6 +7,7 @@ import {
   type StatementSync,
 } from "node:sqlite";
 import type { UnixMs } from "./types/unix-ms.ts";
+import type { WalSync } from "./wal-sync.ts";
 import type { Watchers } from "./watchers.ts";
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
@@ -26,7 +27,10 @@ export type Database = {
   run(sql: string, values?: Values): number;
   /** All or nothing, on disk when it returns. Inside another one it is part of that one. */
   transaction<T>(act: () => T): T;
-  /** As `transaction`, consistent after a crash of the process but lost in a power cut until the next one. */
+  /**
+   * As `transaction`, kept when the process is killed, but a power cut takes it unless `WalSync.synced` or
+   * another transaction came after it.
+   */
   quickTransaction<T>(act: () => T): T;
   /** Tell the build's watchers once the transaction is committed. */
   changed(buildId: string): void;
@@ -56,7 +60,7 @@ export function createDatabase(
   file: DatabaseSync,
   now: () => UnixMs,
   watchers: Watchers,
-  onCommit: OnCommit = () => {},
+  { wal, onCommit = () => {} }: { readonly wal?: WalSync; readonly onCommit?: OnCommit } = {},
 ): Database {
   const statements = new Map<string, StatementSync>();
   const builds = new Set<string>();
@@ -119,7 +123,9 @@ export function createDatabase(
     if (file.isTransaction) return act();
     file.exec("PRAGMA synchronous = NORMAL");
     try {
-      return transaction(act);
+      const result = transaction(act);
+      wal?.wrote();
+      return result;
     } finally {
       file.exec("PRAGMA synchronous = FULL");
     }

@@ -9,6 +9,10 @@ const DECISIONS: readonly Decision[] = ["queued", "skipped", "ignored", "refused
  * good: its cause may be gone when the delivery comes again, and what is decided then takes its place.
  */
 export function recordDelivery(db: Database, delivery: Delivery): boolean {
+  return db.quickTransaction(() => insert(db, delivery));
+}
+
+function insert(db: Database, delivery: Delivery): boolean {
   return (
     db.run(
       `INSERT INTO deliveries (key, event, received_at, decision, reason, status, owner_login,

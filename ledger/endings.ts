@@ -4,6 +4,7 @@ import { findStoredBuild, isLeased, isTerminal, listOpen, type StoredBuild } fro
 import type { Database } from "./database.ts";
 import { addEvent } from "./events.ts";
 import { requireHeld } from "./held-build.ts";
+import { describeLastStep } from "./last-step.ts";
 import { settlePending, wantStatus } from "./statuses.ts";
 import type { Build, Claim } from "./types/build.ts";
 import type { CommitState, WantedStatus } from "./types/status.ts";
@@ -56,10 +57,11 @@ export function supersedeAbandoned(db: Database, newer: Build): void {
   }
 }
 
-/** Line 13. */
+/** Line 13. Says where the attempts ended, which is the platform's fault. */
 export function failExhausted(db: Database, stored: StoredBuild): void {
   const { attempts } = stored.build;
-  const reason = `gave up: ${attempts} attempts ended without a result; push again or redeliver to retry`;
+  const step = describeLastStep(db, stored);
+  const reason = `gave up ${step}: ${attempts} attempts ended without a result; push again or redeliver to retry`;
   endWithError(db, stored, "failed", reason);
 }
 
@@ -123,7 +125,8 @@ function hasBeenLive(db: Database, { repositoryId, sha }: Build): boolean {
 function tellEnd(db: Database, build: Build, state: TerminalBuildState, reason: string): void {
   const at = db.now();
   const ms = at - build.acceptedAt;
-  addEvent(db, build.id, { v: 1, at, type: "ended", state, reason, ms, urls: [] });
+  const fault = state === "failed" ? { fault: "platform" as const } : {};
+  addEvent(db, build.id, { v: 1, at, type: "ended", state, reason, ...fault, ms, urls: [] });
 }
 
 type Told = Pick<WantedStatus, "state" | "description">;

@@ -12,9 +12,9 @@ import type { Accepted, AcceptPush, Delivery } from "./types/delivery.ts";
 
 export type ManualPush = Omit<AcceptPush, "deliveryKey" | "event"> & { readonly reason: string };
 
-/** Lines 1, 2 and 12. */
+/** Lines 1, 2 and 12; not synced by itself, since deliveries may come faster than a disk syncs. */
 export function acceptPush(db: Database, push: AcceptPush): Accepted {
-  return db.transaction(() => {
+  return db.quickTransaction(() => {
     const known = findDelivery(db, push.deliveryKey);
     const build = known?.buildId === undefined ? undefined : findBuild(db, known.buildId);
     if (known === undefined || known.decision === "refused" || mayRetry(db, build))

@@ -1,10 +1,12 @@
 import test from "ava";
+import type { BuildEvent } from "#sdk/messages.ts";
 import { ClaimLost } from "./errors.ts";
 import {
   buildOf,
   claim,
   deployUp,
   LEASE_MS,
+  plannedFunction,
   planOf,
   push,
   setUp,
@@ -146,12 +148,71 @@ for (const loses of ["its worker dies", "it is given back"]) {
     const sixth = ledger.claimBuild(build.id, "worker", LEASE_MS);
 
     t.is(sixth, undefined);
-    const reason = "gave up: 5 attempts ended without a result; push again or redeliver to retry";
+    const reason =
+      "gave up fetching: 5 attempts ended without a result; push again or redeliver to retry";
     t.like(ledger.findBuild(build.id), { state: "failed", reason, attempts: 5 });
     t.like(ledger.listStatuses(build.repositoryId, build.sha), [
       { context: "stack-deploy", state: "error", description: reason, buildId: build.id },
     ]);
     t.like(buildOf(ledger.acceptPush(again)), { generation: 2, attempts: 0, state: "accepted" });
+  });
+}
+
+type Told = BuildEvent extends infer Event
+  ? Event extends unknown
+    ? Omit<Event, "v" | "at">
+    : never
+  : never;
+type Step = Extract<BuildEvent, { type: "function" }>["step"];
+
+const planned: readonly Told[] = [
+  { type: "fetched", ms: 1 },
+  { type: "planned", repository: "shop", sha: shaOf(1), functions: [] },
+];
+const step = (name: string, step: Step): Told => ({ type: "function", name, step });
+const broken = (name: string) => step(name, "failed");
+
+const GIVEN_UP: readonly {
+  readonly during: string;
+  readonly last: readonly Told[];
+  readonly ready?: boolean;
+}[] = [
+  { during: "fetching", last: [] },
+  { during: "reading stack.yml", last: [{ type: "fetched", ms: 1 }] },
+  { during: "building cart, pay", last: [...planned, step("cart", "building"), broken("pay")] },
+  { during: "building pay", last: [...planned, step("cart", "built"), step("pay", "building")] },
+  {
+    during: "building a, b, c and 2 more",
+    last: [...planned, ...["a", "b", "c", "d", "e"].map((name) => step(name, "building"))],
+  },
+  { during: "before deploying", last: [...planned, step("cart", "built")], ready: true },
+];
+
+for (const { during, last, ready = false } of GIVEN_UP) {
+  test(`a build that is given up says that it was ${during}, whatever earlier attempts did`, (t) => {
+    const { ledger } = setUp(t);
+    const build = buildOf(ledger.acceptPush(push()));
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const held = claim(ledger, build);
+      const events = attempt === 5 ? last : [...planned, broken("earlier")];
+      for (const event of events) ledger.addEvent(build.id, { v: 1, at: 0, ...event });
+      ledger.storePlan(held, planOf(plannedFunction("cart")), []);
+      if (ready) ledger.setState(held, "built");
+      ledger.releaseClaim(held);
+    }
+
+    ledger.claimBuild(build.id, "worker", LEASE_MS);
+
+    const reason = `gave up ${during}: 5 attempts ended without a result; push again or redeliver to retry`;
+    t.like(ledger.findBuild(build.id), { state: "failed", reason });
+    t.like(ledger.listEvents(build.id).at(-1)?.event, {
+      type: "ended",
+      state: "failed",
+      reason,
+      fault: "platform",
+    });
+    t.like(ledger.listStatuses(build.repositoryId, build.sha)[0], { description: reason });
+    t.true(reason.length <= 140);
   });
 }
 

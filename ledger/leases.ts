@@ -77,7 +77,9 @@ function lease(db: Database, id: string, worker: string, leaseMs: number): Claim
   const now = db.now();
   db.run(
     `UPDATE builds SET epoch = epoch + 1, attempts = attempts + 1, leased_by = $worker,
-       leased_until = $leasedUntil, started_at = coalesce(started_at, $now) WHERE id = $id`,
+       leased_until = $leasedUntil, started_at = coalesce(started_at, $now),
+       events_before = (SELECT coalesce(max(sequence), 0) FROM events WHERE build_id = $id)
+     WHERE id = $id`,
     { id, worker, leasedUntil: now + leaseMs, now },
   );
   db.changed(id);

@@ -19,6 +19,7 @@ import { recordSwitchBack } from "./switch-backs.ts";
 import type { Ledger } from "./types/ledger.ts";
 import type { UnixMs } from "./types/unix-ms.ts";
 import * as usage from "./usage.ts";
+import { createWalSync, type WalSync } from "./wal-sync.ts";
 import { createWatchers, type Watchers } from "./watchers.ts";
 import { createWriteNames } from "./write-names.ts";
 
@@ -40,18 +41,27 @@ export function openLedger({ path, now = Date.now, onWrite }: LedgerOptions): Le
     throw error;
   }
   const watchers = createWatchers();
-  if (onWrite === undefined)
-    return createLedger(file, createDatabase(file, now, watchers), watchers);
+  const wal = createWalSync(path);
+  const make = (db: Database) => createLedger({ file, db, watchers, wal });
+  if (onWrite === undefined) return make(createDatabase(file, now, watchers, { wal }));
   const names = createWriteNames(onWrite);
-  const db = createDatabase(file, now, watchers, names.onCommit);
-  return names.follow(createLedger(file, db, watchers));
+  const { onCommit } = names;
+  return names.follow(make(createDatabase(file, now, watchers, { wal, onCommit })));
 }
 
-function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Ledger {
+type Parts = {
+  readonly file: DatabaseSync;
+  readonly db: Database;
+  readonly watchers: Watchers;
+  readonly wal: WalSync;
+};
+
+function createLedger({ file, db, watchers, wal }: Parts): Ledger {
   return {
     acceptPush: (push) => intake.acceptPush(db, push),
     acceptManually: (push) => intake.acceptManually(db, push),
     recordDelivery: (delivery) => deliveries.recordDelivery(db, delivery),
+    synced: wal.synced,
     findDelivery: (key) => deliveries.findDelivery(db, key),
     listDeliveries: (limit) => deliveries.listDeliveries(db, limit),
 
@@ -113,6 +123,9 @@ function createLedger(file: DatabaseSync, db: Database, watchers: Watchers): Led
 
     recordAudit: (entries) => recordAudit(db, entries),
     prune: (retention, batch) => prune(db, retention, batch),
-    close: () => file.close(),
+    close() {
+      void wal.close();
+      file.close();
+    },
   };
 }

@@ -46,7 +46,7 @@ export function declareRollback(db: Database, target: Release, minFence?: number
     const current = currentRelease(db, service);
     if (current?.ownerId !== target.ownerId || current.repositoryId !== target.repositoryId)
       throw new Error(`Function "${service}" does not serve; push it again.`);
-    const id = createHash("sha256").update(`${target.id} instead of ${current.id}`).digest("hex");
+    const id = createHash("sha256").update(describeRollback(target, current)).digest("hex");
     const { specHash, digest } = current.insteadOf ?? current;
     const draft = { ...target, id: id.slice(0, 32), insteadOf: { specHash, digest } };
     const declared = findDeclared(db, target.buildId, draft);
@@ -56,6 +56,13 @@ export function declareRollback(db: Database, target: Release, minFence?: number
     saveRelease(db, release);
     return release;
   });
+}
+
+/** What its id is made of. */
+function describeRollback({ id, deployment }: Release, current: Release): string {
+  const secrets = deployment.labels?.[labels.secretsVersion];
+  const instead = `${id} instead of ${current.id}`;
+  return secrets === undefined ? instead : `${instead} with secrets ${secrets}`;
 }
 
 export function listUnfinishedRollbacks(db: Database): Release[] {

@@ -177,3 +177,8 @@ export const SCHEMA_V3 = `
 ALTER TABLE releases ADD COLUMN instead_of TEXT;
 CREATE INDEX builds_of_commit ON builds (repository_id, sha);
 `;
+
+/** Version 4: which of a build's events are those of its last attempt. */
+export const SCHEMA_V4 = `
+ALTER TABLE builds ADD COLUMN events_before INTEGER NOT NULL DEFAULT 0;
+`;

@@ -41,6 +41,7 @@ export const plan = z.looseObject({
   ),
 });
 
+const fault = z.literal("platform").exactOptional();
 const every = { v: z.literal(1), at: z.number() };
 
 export const buildEvent = z.discriminatedUnion("type", [
@@ -75,6 +76,7 @@ export const buildEvent = z.discriminatedUnion("type", [
     ]),
     ms: z.number().exactOptional(),
     reason: z.string().exactOptional(),
+    fault,
   }),
   z.looseObject({ ...every, type: z.literal("note"), text: z.string() }),
   z.looseObject({ ...every, type: z.literal("log"), name: z.string(), text: z.string() }),
@@ -83,6 +85,7 @@ export const buildEvent = z.discriminatedUnion("type", [
     type: z.literal("ended"),
     state: z.enum(TERMINAL_BUILD_STATES),
     reason: z.string(),
+    fault,
     ms: z.number(),
     urls: z.array(
       z.looseObject({ name: z.string(), url: z.string(), prettyUrl: z.string().exactOptional() }),

@@ -94,12 +94,17 @@ export function listStatuses(
     }));
 }
 
-/** This version was told; one that was wanted meanwhile still has to be. */
+/**
+ * This version was told; one that was wanted meanwhile still has to be. Not synced by itself: what a power
+ * cut makes forget is told again.
+ */
 export function markSent(db: Database, status: UnsentStatus, checkRunId?: number): void {
-  db.run(
-    `UPDATE statuses SET sent_version = max(sent_version, $version),
-       check_run_id = coalesce($checkRunId, check_run_id) WHERE ${PLACE}`,
-    { ...placeOf(status), version: status.version, checkRunId: checkRunId ?? null },
+  db.quickTransaction(() =>
+    db.run(
+      `UPDATE statuses SET sent_version = max(sent_version, $version),
+         check_run_id = coalesce($checkRunId, check_run_id) WHERE ${PLACE}`,
+      { ...placeOf(status), version: status.version, checkRunId: checkRunId ?? null },
+    ),
   );
 }
 

@@ -78,6 +78,9 @@ export type PipelineLog = {
   readonly Data: string;
 };
 
+/** Whose failure it is where it is not the commit's: no push of a fix would mend it. */
+export type Fault = "platform";
+
 /**
  * One line of what happens to a build, as `pipeline-log?build=…&follow=true` and the forge's `remote:`
  * lines tell it. `ms` counts from the start of the step it ends.
@@ -113,6 +116,7 @@ export type BuildEvent = {
         | "removed";
       readonly ms?: number;
       readonly reason?: string;
+      readonly fault?: Fault;
     }
   /** What stack.yml asked for and does not get. */
   | { readonly type: "note"; readonly text: string }
@@ -121,6 +125,7 @@ export type BuildEvent = {
       readonly type: "ended";
       readonly state: TerminalBuildState;
       readonly reason: string;
+      readonly fault?: Fault;
       readonly ms: number;
       readonly urls: readonly FunctionUrl[];
     }

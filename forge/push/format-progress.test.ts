@@ -96,6 +96,25 @@ const TABLE: readonly {
     ],
   },
   {
+    title: "a failure of the platform, which no fix of the commit would mend",
+    events: [
+      planned,
+      {
+        type: "ended",
+        state: "failed",
+        reason: "gave up building cart: 5 attempts ended without a result",
+        fault: "platform",
+        ms: 61_000,
+        urls: [],
+      },
+    ],
+    lines: [
+      HEAD,
+      "failed after 1m 1s: gave up building cart: 5 attempts ended without a result",
+      "What was live before stays live. The platform is at fault, not the commit: push again later, or have its operator look (./ofc doctor) and try again (./ofc redeploy).",
+    ],
+  },
+  {
     title: "unchanged functions, told once",
     events: [
       {

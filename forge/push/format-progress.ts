@@ -140,7 +140,9 @@ function tellEnd(state: ProgressState, event: EndedEvent): string[] {
     case "failed":
       return [
         `failed after ${formatSeconds(event.ms)}: ${reason}`,
-        "What was live before stays live; push a fix.",
+        event.fault === undefined
+          ? "What was live before stays live; push a fix."
+          : "What was live before stays live. The platform is at fault, not the commit: push again later, or have its operator look (./ofc doctor) and try again (./ofc redeploy).",
       ];
     case "superseded":
       return [`${startWith("superseded", reason)}; what that push brings is built instead`];

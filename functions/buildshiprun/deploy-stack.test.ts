@@ -224,7 +224,11 @@ test("an artifact that is gone fails the stack before anything is switched", asy
   const { failures } = await deploy(held);
 
   t.deepEqual(failures, [
-    { name: "pay", reason: "its artifact is gone; push again or ./ofc redeploy" },
+    {
+      name: "pay",
+      reason: "its artifact is gone; push again or ./ofc redeploy",
+      fault: "platform",
+    },
   ]);
   t.deepEqual(told(held), ["pay failed"]);
   t.deepEqual(engine.switches, []);
@@ -306,6 +310,21 @@ test("what the engine refuses on the way back is logged and told, and the stack 
       'cart: could not go back to what it served before: Function "alice-cart" did not become healthy: it is gone.',
     ),
   );
+});
+
+test("an image that the engine cannot get is the platform's fault, told by whoever goes on after a kill, too", async (t) => {
+  const { built, deploy, engine } = await setUp(t);
+  const held = built(functionAt("cart", "1"));
+  engine.onCall = () => {
+    throw new HttpError(400, "missing-image", "it cannot be pulled");
+  };
+
+  const outcome = await deploy(held);
+  const again = await deploy(held);
+
+  const failure = { name: "cart", reason: "it cannot be pulled", fault: "platform" };
+  t.deepEqual(outcome.failures, [failure]);
+  t.deepEqual(again.failures, [failure]);
 });
 
 for (const [status, code] of [

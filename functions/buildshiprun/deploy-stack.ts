@@ -46,14 +46,16 @@ function checkClaim(ledger: Ledger, claim: Claim): void {
 function findFailures(ledger: Ledger, build: Build): Failure[] {
   return (build.plan?.functions ?? [])
     .filter(({ service }) => findOwn(ledger, build, service)?.state === "failed")
-    .map(({ name }) => ({ name, reason: lastReason(ledger, build, name) }));
+    .map(({ name }) => lastFailure(ledger, build, name));
 }
 
-function lastReason(ledger: Ledger, { id }: Build, name: string): string {
-  const reasons = ledger
+function lastFailure(ledger: Ledger, { id }: Build, name: string): Failure {
+  const told = ledger
     .listEvents(id)
     .flatMap(({ event }) => (event.type === "function" && event.name === name ? [event] : []));
-  return reasons.findLast(({ step }) => step === "failed")?.reason ?? "it did not become healthy";
+  const failed = told.findLast(({ step }) => step === "failed");
+  const { reason = "it did not become healthy", fault } = failed ?? {};
+  return { name, reason, ...(fault && { fault }) };
 }
 
 async function rollBackAll(

@@ -5,12 +5,13 @@ import type { PlannedFunction } from "#ledger/types/plan.ts";
 import type { Release } from "#ledger/types/release.ts";
 import type { HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
+import type { Fault } from "#sdk/messages.ts";
 import { deployRelease, isRefusal } from "./deploy-release.ts";
 import { type Changed, divideStack } from "./divide-stack.ts";
 import { tell } from "./tell.ts";
 import type { Tools } from "./tools.ts";
 
-export type Failure = { readonly name: string; readonly reason: string };
+export type Failure = { readonly name: string; readonly reason: string; readonly fault?: Fault };
 
 /**
  * Declare a release for each function that changed, then switch to them side by side; nothing is switched
@@ -20,7 +21,7 @@ export async function switchFunctions(tools: Tools, claim: Claim, log: Log): Pro
   const { kept, changed, missing } = await divideStack(tools, claim.build);
   if (missing.length > 0)
     return missing.map((planned) =>
-      fail(tools, claim, planned, "its artifact is gone; push again or ./ofc redeploy"),
+      fail(tools, claim, planned, "its artifact is gone; push again or ./ofc redeploy", "platform"),
     );
   const { declared, failures } = declareAll(tools, claim, changed);
   if (failures.length > 0) return failures;
@@ -81,16 +82,25 @@ async function switchOne(
     if (!isRefusal(error)) throw error;
     const { reason, tail } = splitTail(error);
     for (const text of tail) tell(tools, claim, { type: "log", name, text });
-    const failure = fail(tools, claim, planned, reason);
+    // The registry is away, or an operator took the image from it.
+    const fault = error.code === "missing-image" ? "platform" : undefined;
+    const failure = fail(tools, claim, planned, reason, fault);
     // After its reason: whoever goes on after a crash finds both.
     tools.ledger.markRelease(release.id, service, "failed");
     return failure;
   }
 }
 
-function fail(tools: Tools, claim: Claim, { name }: PlannedFunction, reason: string): Failure {
-  tell(tools, claim, { type: "function", name, step: "failed", reason });
-  return { name, reason };
+function fail(
+  tools: Tools,
+  claim: Claim,
+  { name }: PlannedFunction,
+  reason: string,
+  fault?: Fault,
+): Failure {
+  const failure = { name, reason, ...(fault && { fault }) };
+  tell(tools, claim, { type: "function", step: "failed", ...failure });
+  return failure;
 }
 
 /** The provider puts the last lines of a replica that never became healthy behind the reason. */

@@ -1,4 +1,4 @@
-import type { TerminalBuildState } from "#sdk/messages.ts";
+import type { Fault, TerminalBuildState } from "#sdk/messages.ts";
 
 export type FunctionFailure = { readonly name: string; readonly reason: string };
 
@@ -9,6 +9,7 @@ export type Ending = {
   readonly reason: string;
   /** Which functions failed, when it is about functions. */
   readonly failures: readonly FunctionFailure[];
+  readonly fault?: Fault;
 };
 
 export const LIVE: Ending = { state: "live", reason: "", failures: [] };
@@ -22,8 +23,9 @@ export class BuildFailed extends Error {
     state: Exclude<Ending["state"], "live">,
     reason: string,
     failures: readonly FunctionFailure[] = [],
+    fault?: Fault,
   ) {
     super(reason);
-    this.ending = { state, reason, failures };
+    this.ending = { state, reason, failures, ...(fault && { fault }) };
   }
 }

@@ -8,7 +8,7 @@ import type { Commit } from "./statuses.ts";
 export function endedEvent(
   { owner, urls }: Commit,
   { plan, acceptedAt }: Build,
-  { state, reason }: Ending,
+  { state, reason, fault }: Ending,
   at: number,
 ): BuildEvent {
   const live = state === "live" ? (plan?.functions ?? []) : [];
@@ -18,6 +18,7 @@ export function endedEvent(
     type: "ended",
     state,
     reason,
+    ...(fault && { fault }),
     ms: at - acceptedAt,
     urls: live.map(({ name }) => functionUrl(urls, owner.slug, name)),
   };

@@ -635,7 +635,8 @@ async function killOnce(
 
 test("while the disk is full new code fails with the reason, and what is built already is deployed", async (t) => {
   let full: string | undefined;
-  const { accept, run, statuses, platform } = await openPipeline(t, { refuseMore: () => full });
+  const pipeline = await openPipeline(t, { refuseMore: () => full });
+  const { accept, run, statuses, platform, ledger } = pipeline;
   await run(accept(shaOf(1), [functionAt("cart", "1")]));
   await run(accept(shaOf(2), [functionAt("cart", "2")]));
   full =
@@ -646,7 +647,27 @@ test("while the disk is full new code fails with the reason, and what is built a
   const known = await run(accept(shaOf(4), [functionAt("cart", "1")]));
 
   t.like(body, { state: "failed" });
-  t.is(statuses(refused)["stack-deploy"], `failure: ${full}`);
+  t.is(statuses(refused)["stack-deploy"], `error: ${full}`);
+  t.like(ledger.listEvents(refused.id).at(-1)?.event, { type: "ended", fault: "platform" });
   t.like(known.body, { state: "live" });
   t.deepEqual(platform.engine.serving(), { "alice-cart": "cart:1" });
+});
+
+test("a builder that breaks off at every attempt is told with its step: to the commit, the pusher and the log", async (t) => {
+  const { accept, run, statuses, platform, ledger } = await openPipeline(t);
+  const build = accept(shaOf(1), [functionAt("cart", "1")]);
+  platform.build = async () => linesOf({ log: ["npm ci"], status: "in_progress" });
+
+  for (let attempt = 1; attempt <= 6; attempt += 1) await run(build);
+  await run(build);
+
+  const reason =
+    "gave up building cart: 5 attempts ended without a result; push again or redeliver to retry";
+  t.is(statuses(build)["stack-deploy"], `error: ${reason}`);
+  t.like(ledger.listEvents(build.id).at(-1)?.event, { type: "ended", reason, fault: "platform" });
+  t.like(
+    platform.lines.filter(({ event }) => event === "build-ended"),
+    [{ level: "error", build: build.id, state: "failed", reason }],
+  );
+  t.is(platform.lines.filter(({ event }) => event === "build-ended").length, 1);
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Claim } from "#ledger/types/build.ts";
+import type { Build, Claim } from "#ledger/types/build.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { describe, HttpError } from "#sdk/errors.ts";
@@ -27,8 +27,12 @@ export function createHandler(tools: Tools): Handler {
 
   return async function handleJob(request, log) {
     const { buildId } = parseJob(await request.text());
+    const before = ledger.findBuild(buildId);
     const claim = ledger.claimBuild(buildId, worker, leaseMs);
-    if (claim === undefined) return Response.json({ claimed: false, build: buildId });
+    if (claim === undefined) {
+      logGivenUp(before, log);
+      return Response.json({ claimed: false, build: buildId });
+    }
 
     const buildLog = log.with({ build: buildId, sha: claim.build.sha, branch: claim.build.branch });
     const lease = holdLease(ledger, claim, leaseMs, request.signal);
@@ -46,6 +50,13 @@ export function createHandler(tools: Tools): Handler {
     const state = ledger.findBuild(buildId)?.state;
     return Response.json({ claimed: true, build: buildId, state });
   };
+
+  /** A claim too many ends the build, and nobody else would say so in the log. */
+  function logGivenUp(before: Build | undefined, log: Log): void {
+    if (before === undefined || before.endedAt !== undefined) return;
+    const { id: build, sha, branch, state, reason } = ledger.findBuild(before.id) ?? before;
+    if (state === "failed") log.error("build-ended", { build, sha, branch, state, reason });
+  }
 
   /** A build of the branch that waited for this one starts now, not at the sweeper's next round. */
   async function queueWaiting({ build }: Claim, log: Log): Promise<void> {

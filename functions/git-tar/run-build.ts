@@ -149,7 +149,7 @@ async function requireRoom(
   { id, login }: Owner,
 ): Promise<void> {
   const full = refuseMore?.();
-  if (full !== undefined) throw new BuildFailed("failed", full);
+  if (full !== undefined) throw new BuildFailed("failed", full, [], "platform");
   if (refuseArtifacts(login, ledger.sumArtifacts(id), quotas) === undefined) return;
   await makeRoom?.();
   const refusal = refuseArtifacts(login, ledger.sumArtifacts(id), quotas);

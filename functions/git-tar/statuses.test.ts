@@ -66,6 +66,16 @@ test("a failure of the whole stack is every function's; without a plan there are
   );
 });
 
+test("a failure of the platform is an error, not a failure of the code", (t) => {
+  const { ending } = new BuildFailed("failed", "the disk is full", [], "platform");
+
+  t.deepEqual(show(ending), [
+    "stack-deploy error: the disk is full",
+    "cart error: the disk is full",
+    "pay error: the disk is full",
+  ]);
+});
+
 for (const state of ["superseded", "cancelled"] as const)
   test(`a build that is ${state} is an error, not a failure of the code`, (t) => {
     const { ending } = new BuildFailed(state, "because");

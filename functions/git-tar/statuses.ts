@@ -28,7 +28,7 @@ export function plannedStatuses(commit: Commit, plan: Plan): WantedStatus[] {
 
 /** The last word on a push and each of its functions; a function without a failure shares the push's fate. */
 export function endStatuses(commit: Commit, plan: Plan | undefined, end: Ending): WantedStatus[] {
-  const state = commitState(end.state);
+  const state = commitState(end);
   const description = end.state === "live" ? "stack is successfully deployed" : end.reason;
   const whole = stackStatus(state, description, statusUrl(commit.urls, { ...commit, state }));
   return [
@@ -62,12 +62,12 @@ function functionStatus(
   return { context: planned.name, state, description, targetUrl };
 }
 
-function commitState(state: Ending["state"]): CommitState {
+function commitState({ state, fault }: Ending): CommitState {
   switch (state) {
     case "live":
       return "success";
     case "failed":
-      return "failure";
+      return fault === "platform" ? "error" : "failure";
     case "superseded":
     case "cancelled":
       return "error";

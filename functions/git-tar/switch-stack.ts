@@ -7,7 +7,13 @@ import { LeaseLost } from "./hold-lease.ts";
 
 const OUTCOME = z.object({
   ok: z.boolean(),
-  failures: z.array(z.object({ name: z.string(), reason: z.string() })),
+  failures: z.array(
+    z.object({
+      name: z.string(),
+      reason: z.string(),
+      fault: z.literal("platform").optional(),
+    }),
+  ),
 });
 
 /**
@@ -29,5 +35,7 @@ export async function switchStack(gateway: GatewayClient, claim: Claim): Promise
       "failed",
       failures.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
       failures,
+      // Where one of them is the commit's, a fix is what it waits for.
+      failures.every(({ fault }) => fault === "platform") ? "platform" : undefined,
     );
 }

@@ -156,6 +156,22 @@ test("a build that ends without a last event ends for its followers all the same
   });
 });
 
+for (const [state, fault] of [
+  ["failure", undefined],
+  ["error", "platform"],
+] as const) {
+  test(`a failed build whose commit shows ${state} and whose last event was lost is ${fault ?? "the commit"}'s fault`, async (t) => {
+    const { ledger, build, get } = await setUp(t);
+    const { targetUrl } = push().status;
+    const status = { context: "stack-deploy", state, description: "because", targetUrl };
+    ledger.endBuild(claim(ledger, build), "failed", "because", [status]);
+
+    const [event] = await all(await get(`build=${build.id}&follow=true`));
+
+    t.like(event, { type: "ended", state: "failed", fault });
+  });
+}
+
 test("a live build whose last event was lost is told with its URLs", async (t) => {
   const { ledger, build, get } = await setUp(t);
   const held = claim(ledger, build);

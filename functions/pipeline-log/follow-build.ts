@@ -11,7 +11,7 @@ export type FollowTools = {
   readonly config: Pick<Config, "heartbeatMs" | "deliveryWaitMs" | "urls">;
   readonly ledger: Pick<
     Ledger,
-    "findBuild" | "findDelivery" | "findOwner" | "listEvents" | "watch"
+    "findBuild" | "findDelivery" | "findOwner" | "listEvents" | "listStatuses" | "watch"
   >;
   readonly now: () => number;
 };

@@ -21,6 +21,7 @@ export type Tools = {
     | "listRepositories"
     | "listBuilds"
     | "listEvents"
+    | "listStatuses"
     | "watch"
   >;
   readonly objects: ObjectStore;

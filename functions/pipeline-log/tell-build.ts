@@ -2,11 +2,15 @@ import type { Build } from "#ledger/types/build.ts";
 import type { Delivery } from "#ledger/types/delivery.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
 import { type BuildEvent, TERMINAL_BUILD_STATES, type TerminalBuildState } from "#sdk/messages.ts";
+import { STACK_CONTEXT } from "#sdk/stack-status.ts";
 import { functionUrl, type StatusUrls } from "#sdk/status-urls.ts";
 import { createBell } from "./bell.ts";
 
 export type TellTools = {
-  readonly ledger: Pick<Ledger, "findBuild" | "findOwner" | "listEvents" | "watch">;
+  readonly ledger: Pick<
+    Ledger,
+    "findBuild" | "findOwner" | "listEvents" | "listStatuses" | "watch"
+  >;
   readonly urls: StatusUrls;
   /** Longest silence, in milliseconds. */
   readonly heartbeatMs: number;
@@ -98,9 +102,21 @@ function endOfBuild({ ledger, urls, now }: TellTools, build: Build): BuildEvent 
     type: "ended",
     state,
     reason,
+    ...faultOf(ledger, build),
     ms: endedAt - acceptedAt,
     urls: slug === undefined ? [] : names.map(({ name }) => functionUrl(urls, slug, name)),
   };
+}
+
+/** The commit is told a failure of its own as `failure`, and one of the platform as `error`. */
+function faultOf(
+  ledger: Pick<Ledger, "listStatuses">,
+  { id, state, repositoryId, sha }: Build,
+): { readonly fault?: "platform" } {
+  const told = ledger
+    .listStatuses(repositoryId, sha)
+    .find(({ context, buildId }) => context === STACK_CONTEXT && buildId === id);
+  return state === "failed" && told?.state === "error" ? { fault: "platform" } : {};
 }
 
 function terminalState({ state }: Build): TerminalBuildState | undefined {

@@ -16,15 +16,20 @@ import type { UnixMs } from "./unix-ms.ts";
 export type Ledger = {
   // Intake
   /**
-   * Lines 1, 2 and 12 in one durable transaction: claim the owner's slug, record the delivery, raise the
+   * Lines 1, 2 and 12 in one transaction, durable once `synced` resolves: claim the owner's slug, record the delivery, raise the
    * branch's generation, add the build and its first wanted status, end older waiting or running builds
    * of the branch that may be superseded. The same delivery key again changes nothing and answers
    * `duplicate` with the first build; when that build ended failed, a new generation is made. A slug that
    * another owner holds, or a reserved one, is `refused` (with the delivery recorded).
    */
   acceptPush(push: AcceptPush): Accepted;
-  /** Record a delivery that makes no build; false when the key was known. */
+  /** Record a delivery that makes no build, durable once `synced` resolves; false when the key was known. */
   recordDelivery(delivery: Delivery): boolean;
+  /**
+   * Resolves once what was written before the call is on the disk, so that it may be promised. Others are
+   * served meanwhile, and deliveries that meet wait for one sync together. Rejects when the disk refuses.
+   */
+  synced(): Promise<void>;
   findDelivery(key: string): Delivery | undefined;
   /** Newest first. */
   listDeliveries(limit: number): Delivery[];
@@ -93,8 +98,8 @@ export type Ledger = {
    */
   declareRelease(claim: Claim, release: ReleaseDraft, minFence?: number): Release;
   /**
-   * A roll-back by hand: what `target` deployed, as a new release under a fence of its own. Throws where
-   * nothing serves any more. The same `target` while nothing has changed is the same release again.
+   * A roll-back by hand: what `target` deploys, as a new release under a fence of its own; its label of a
+   * secrets version goes into the release's id. Throws where nothing serves any more. The same `target` while nothing has changed is the same release again.
    */
   declareRollback(target: Release, minFence?: number): Release;
   /** Roll-backs by hand that a crash has kept from being deployed or recorded. */

@@ -75,6 +75,8 @@ for (const { what, options, because } of FAULTS)
       t.regex(output, /cart +failed while building after .*: the build broke off/, output);
       t.regex(output, COULD_NOT_PUSH, output);
       t.regex(output, because);
+      t.regex(output, /failed after .*: gave up building cart: 5 attempts/, output);
+      t.regex(output, /The platform is at fault, not the commit/, output);
       t.notRegex(await ask(), /one/);
     },
   );
