@@ -14,7 +14,10 @@ export type WalSync = {
 };
 
 /** Bring what SQLite wrote into `<path>-wal` onto the disk in Node's thread pool, while others are served. */
-export function createWalSync(path: string, openWal: () => Promise<Syncing> = openLog): WalSync {
+export function createWalSync(
+  path: string,
+  openWal: (path: string) => Promise<Syncing> = openLog,
+): WalSync {
   let written = 0;
   let onDisk = 0;
   let opened: Promise<Syncing> | undefined;
@@ -27,26 +30,26 @@ export function createWalSync(path: string, openWal: () => Promise<Syncing> = op
       while (onDisk < mine) await (running ??= sync());
     },
     async close() {
-      await running?.catch(() => {});
-      await (await opened)?.close();
+      const [, log] = await Promise.allSettled([running, opened]);
+      if (log.status === "fulfilled") await log.value?.close();
     },
   };
 
   /** What failed stays in `running`. */
   async function sync(): Promise<void> {
     const upTo = written;
-    opened ??= openWal();
+    opened ??= openWal(path);
     await (await opened).datasync();
     onDisk = upTo;
     running = undefined;
   }
-
-  /** SQLite syncs the folder with the first synced commit, which may be later than this. */
-  async function openLog(): Promise<Syncing> {
-    const folder = await open(dirname(path), "r");
-    await folder.sync().finally(() => folder.close());
-    return open(`${path}-wal`, "r");
-  }
 }
 
 type Syncing = Pick<FileHandle, "datasync" | "close">;
+
+/** SQLite syncs the folder with its first synced commit, which may come later. */
+async function openLog(path: string): Promise<Syncing> {
+  const folder = await open(dirname(path), "r");
+  await folder.sync().finally(() => folder.close());
+  return open(`${path}-wal`, "r");
+}

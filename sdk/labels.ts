@@ -12,6 +12,8 @@ export const labels = {
   gitBranch: "com.openfaas.cloud.git-branch",
   release: "com.openfaas.cloud.release",
   fence: "com.openfaas.cloud.fence",
+  /** Brings back the values that secrets had then; made by the engine, absent for those of now. */
+  secretsVersion: "com.openfaas.cloud.secrets-version",
   scaleMin: "com.openfaas.scale.min",
   scaleMax: "com.openfaas.scale.max",
   scaleFactor: "com.openfaas.scale.factor",
