@@ -6,8 +6,8 @@ import {
   type SQLOutputValue,
   type StatementSync,
 } from "node:sqlite";
+import type { WalSync } from "#sdk/wal-sync.ts";
 import type { UnixMs } from "./types/unix-ms.ts";
-import type { WalSync } from "./wal-sync.ts";
 import type { Watchers } from "./watchers.ts";
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { createWalSync, type WalSync } from "#sdk/wal-sync.ts";
 import * as artifacts from "./artifacts.ts";
 import { recordAudit } from "./audit.ts";
 import * as builds from "./builds.ts";
@@ -19,7 +20,6 @@ import { recordSwitchBack } from "./switch-backs.ts";
 import type { Ledger } from "./types/ledger.ts";
 import type { UnixMs } from "./types/unix-ms.ts";
 import * as usage from "./usage.ts";
-import { createWalSync, type WalSync } from "./wal-sync.ts";
 import { createWatchers, type Watchers } from "./watchers.ts";
 import { createWriteNames } from "./write-names.ts";
 

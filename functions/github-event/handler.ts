@@ -19,7 +19,7 @@ export type Tools = {
   readonly config: Config;
   readonly sources: readonly Source[];
   readonly customers: Customers;
-  readonly ledger: Pick<Ledger, "findDelivery" | "recordDelivery">;
+  readonly ledger: Pick<Ledger, "findDelivery" | "recordDelivery" | "synced">;
   readonly gateway: Pick<GatewayClient, "call" | "queue">;
   readonly now?: () => number;
 };
@@ -48,13 +48,18 @@ export function createHandler(tools: Tools): Handler {
 
     const body = await readBody(request, config.readTimeoutMs);
     const scm = identifySource(body, request.headers, sources, config.webhookSha1);
-    const delivery = readDelivery(request.headers, scm, body);
+    const answer = await decide(readDelivery(request.headers, scm, body), log);
+    await ledger.synced();
+    return answer;
+  };
+
+  async function decide(delivery: Verified, log: Log): Promise<Response> {
     const earlier = ledger.findDelivery(delivery.key);
     if (earlier !== undefined && isFinal(earlier)) return answerAgain(earlier, log);
 
     const outcome = await settle(delivery, log);
     return outcome instanceof Response ? outcome : record(delivery, outcome, log);
-  };
+  }
 
   /** What becomes of a delivery; refusals are outcomes too, so that they are recorded. */
   async function settle(delivery: Verified, log: Log): Promise<Outcome | Response> {

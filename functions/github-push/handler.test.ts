@@ -166,3 +166,28 @@ test("an hour after the oldest of them the next push is accepted, as another own
 test("the README lists every variable", async (t) => {
   t.deepEqual(await variablesInReadme("functions/github-push"), variablesOf(readConfig));
 });
+
+for (const [what, ref] of [
+  ["a push that is built", "refs/heads/main"],
+  ["a push that is not built", "refs/heads/try"],
+] as const) {
+  test(`${what} is answered when its record is on the disk, and as 5xx when the disk refuses`, async (t) => {
+    const { deliver, ledger, handlers, loopback } = setUpIntake(t);
+    const disk = Promise.withResolvers<void>();
+    handlers["github-push"] = createHandler({
+      config: readConfig({}),
+      ledger: { ...ledger, synced: () => disk.promise },
+      gateway: loopback.gateway,
+    });
+    let answered = false;
+
+    const answer = deliver(pushDelivery({ ref, id: "slow" })).finally(() => {
+      answered = true;
+    });
+
+    await until(() => ledger.findDelivery("github:slow") !== undefined);
+    t.false(answered);
+    disk.reject(new Error("EIO"));
+    t.is((await answer).status, 502);
+  });
+}

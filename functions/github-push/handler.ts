@@ -21,6 +21,7 @@ export type Tools = {
     Ledger,
     | "acceptPush"
     | "recordDelivery"
+    | "synced"
     | "findDelivery"
     | "recordRepository"
     | "listStatuses"
@@ -45,7 +46,11 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
       push: parsePushEvent(new Uint8Array(await request.arrayBuffer())),
     };
     const decision = decideBuild(received.push, config.buildBranch);
-    return decision.build ? accept(received, decision.branch, log) : skip(received, decision, log);
+    const answer = decision.build
+      ? accept(received, decision.branch, log)
+      : skip(received, decision, log);
+    await ledger.synced();
+    return answer;
   };
 
   function accept({ scm, key, push }: Received, branch: string, log: Log): Response {

@@ -24,6 +24,7 @@ const answer = answerRequests(
     customers: createCustomers({ config }),
     ledger: {
       findDelivery: () => undefined,
+      synced: async () => {},
       recordDelivery: ({ decision, reason }) => {
         promise(reason.length > 0, "every decision has a reason");
         effects.push(decision);

@@ -24,10 +24,15 @@ export function createWalSync(
   let running: Promise<void> | undefined;
 
   return {
-    wrote: () => void (written += 1),
+    wrote() {
+      written += 1;
+    },
     async synced() {
       const mine = written;
-      while (onDisk < mine) await (running ??= sync());
+      while (onDisk < mine) {
+        running ??= sync();
+        await running;
+      }
     },
     async close() {
       const [, log] = await Promise.allSettled([running, opened]);
