@@ -123,13 +123,25 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: "rollback <function> [sha]",
     summary: "put back the version before, or the one of a commit",
-    more: "Image, environment and limits change in one switch; secrets stay current. A push that changes the function ends it.",
-    options: [json],
+    more: "Image, environment and limits change in one switch; secrets stay current unless --with-secrets. A push that changes the function ends it.",
+    options: [
+      new Option("--with-secrets", "with the values that its secrets had when that version served"),
+      json,
+    ],
     examples: [
       ["rollback alice-cart", "the version before"],
       ["rollback alice-cart 1a2b3c4", "the version of that commit"],
+      ["rollback alice-cart --with-secrets", "until a push changes it or its secrets are updated"],
     ],
     load: async () => (await import("./commands/change.ts")).rollback,
+  },
+  {
+    usage: "forget <secret>",
+    summary: "forget the earlier values of a secret, which roll-backs could bring back",
+    more: "For one that leaked: update it, then forget what it was. Its value of now stays, and functions that serve with an earlier one get it at once.",
+    options: [json],
+    examples: [["forget alice-db", "the name is <owner>-<secret>, as in GET /system/secrets"]],
+    load: async () => (await import("./commands/change.ts")).forget,
   },
   {
     usage: "remove <target>",

@@ -24,6 +24,7 @@ type CommandOptions = {
   readonly id?: string;
   readonly retry?: string;
   readonly name?: string;
+  readonly withSecrets?: boolean;
 };
 
 /** The argument of a command that takes exactly one. */

@@ -13,6 +13,8 @@ export const FUNCTIONS = z.array(
     url: z.string(),
     /** Why it does not serve as asked. */
     problem: z.string().optional(),
+    /** Names of the secrets that it serves with earlier values of. */
+    earlierSecrets: z.array(z.string()).optional(),
   }),
 );
 
@@ -26,6 +28,8 @@ export const VERSIONS = z.array(
     declaredAt: z.number(),
     /** Where it answers whatever else serves; absent when a newer release of the commit has the address. */
     url: z.string().optional(),
+    /** Names of the secrets that it serves with earlier values of. */
+    earlierSecrets: z.array(z.string()).optional(),
   }),
 );
 

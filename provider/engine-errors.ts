@@ -24,6 +24,16 @@ export function neverHealthy(name: string, reason: string, logTail: string): Htt
   );
 }
 
+/** A deploy asks for values that its secrets had before. */
+export function secretsNotKept(name: string, secrets: readonly string[]): HttpError {
+  const which = secrets.map((secret) => `"${secret}"`).join(", ") || "its secrets";
+  return new HttpError(
+    409,
+    "secrets-not-kept",
+    `Function "${name}" cannot have the earlier values of ${which}: they are not kept any more, because a secret was removed or its earlier values forgotten, or the version is older than those that are kept; without --with-secrets it goes back with the values of now.`,
+  );
+}
+
 /** Nothing was changed: what is not durable is not done. */
 export function notRecorded(name: string, cause: unknown): HttpError {
   const why = errorCode(cause) ?? "unknown error";

@@ -1,6 +1,7 @@
 import type { TestFn } from "ava";
 import { createCheck, type EngineUnderTest } from "./contract/contract-kit.ts";
 import { testDeploys } from "./contract/test-deploys.ts";
+import { testEarlierSecrets } from "./contract/test-earlier-secrets.ts";
 import { testFailures } from "./contract/test-failures.ts";
 import { testLogsAndSecrets } from "./contract/test-logs-and-secrets.ts";
 import { testReplicas } from "./contract/test-replicas.ts";
@@ -14,4 +15,5 @@ export function testEngine(test: TestFn, open: () => Promise<EngineUnderTest>): 
   testSwitches(check);
   testReplicas(check);
   testLogsAndSecrets(check);
+  testEarlierSecrets(check);
 }

@@ -28,6 +28,8 @@ export type KeptVersion = ReleaseIdentity & {
   readonly deployment: FunctionDeployment;
   /** RFC 3339; when it was released. */
   readonly createdAt: string;
+  /** The release of it whose secrets' values are kept, when that is an earlier one because this one serves. */
+  readonly secretsOf?: string;
 };
 
 /** A release a deploy carries; read from labels `release` and `fence`, or made by the engine. */
@@ -41,6 +43,8 @@ export type ReleaseIdentity = {
 export type FunctionReport = FunctionStatus & {
   /** Why it does not serve as asked: a failed release, a crash loop. Absent while all is well. */
   readonly problem?: string;
+  /** Names of the secrets that it serves with earlier values of; absent when there are none. */
+  readonly earlierSecrets?: readonly string[];
 };
 
 /** The engine went back by itself to what served before (design.md section 7, line 6). */
@@ -90,7 +94,7 @@ export type SecretBody = { readonly name: string; readonly value: Uint8Array };
  * `not-found` 404, `exists` 409, `owned-by-another` 409, `stale-fence` 409 (message names the fence in
  * force), `invalid` 400, `missing-secret` 400, `missing-image` 400, `never-healthy` 424 (message holds
  * the reason, `cause` the log tail), `closing` 503,
- * `docker-away` 503, `not-recorded` 507.
+ * `docker-away` 503, `not-recorded` 507, `secrets-not-kept` 409.
  */
 export type Engine = {
   /** `process`, `docker` …, for `/system/info`. */
@@ -100,7 +104,9 @@ export type Engine = {
    * rejects with `never-healthy` when it does not become so; the old version keeps serving then. A known
    * release is a success without effect, a lower fence `stale-fence`. Durable before anything starts.
    * Deploying over a function whose owner id and repository id labels differ is `owned-by-another`
-   * unless `force`. Without a release label the engine makes both, fence = current + 1.
+   * unless `force`. Without a release label the engine makes both, fence = current + 1. A `secretsVersion`
+   * label brings back the values that secrets had then, for this release alone and until they are updated;
+   * without it they are those of now.
    */
   deploy(
     deployment: FunctionDeployment,
@@ -120,7 +126,8 @@ export type Engine = {
   status(name: string): Promise<FunctionReport | undefined>;
   /**
    * All versions of a function that can be called by names of their own. The one that serves is reached there
-   * too, the others sleep until they are woken. Nothing of this is durable: whoever opens the engine says it.
+   * too, the others sleep until they are woken. Values that their secrets had when they last served are kept,
+   * others' not. Nothing of this is durable: whoever opens the engine says it.
    */
   keepVersions(service: string, versions: readonly KeptVersion[]): void;
   /**
@@ -139,8 +146,17 @@ export type Engine = {
   listSecrets(): Promise<string[]>;
   /** `exists` when it is there. */
   createSecret(secret: SecretBody): Promise<void>;
+  /** Functions that serve with an earlier value of it get this one. */
   updateSecret(secret: SecretBody): Promise<void>;
+  /** With the earlier values that are kept of it. */
   removeSecret(name: string): Promise<void>;
+  /** Its earlier values alone; functions that serve with one get the value of now. */
+  forgetEarlierSecret(name: string): Promise<void>;
+  /** For the label of a deploy that brings back what a retired release's secrets were. Throws `secrets-not-kept`. */
+  secretsVersion(
+    service: string,
+    retired: { readonly release: string; readonly secrets: readonly string[] },
+  ): string;
   /** Stop replicas that this engine cannot leave running (process engine: all), gracefully within `drainMs`. */
   close(drainMs: number): Promise<void>;
 };

@@ -44,20 +44,50 @@ export async function remove(context: CommandContext): Promise<void> {
   print(context, answer, `Removed ${answer.removed.join(", ")}.`);
 }
 
-/** Put back what a function served before. */
-export async function rollback(context: CommandContext): Promise<void> {
-  const [name = "", sha] = [context.argument ?? []].flat();
+/** Forget what a secret was before. */
+export async function forget(context: CommandContext): Promise<void> {
   const admin = await connectAdmin(context.options.data);
-  const { from, to, ...answer } = await admin.post(
-    "/rollback",
-    { name, ...(sha === undefined ? {} : { sha }) },
-    z.object({ function: z.string(), from: z.string(), to: z.string(), fence: z.number() }),
+  const answer = await admin.post(
+    "/forget-secret",
+    { name: textArgument(context) },
+    z.object({ forgotten: z.string() }),
   );
   print(
     context,
-    { ...answer, from, to },
-    `${name} serves ${to} again instead of ${from}; it stays there until a push changes the function.`,
+    answer,
+    `The earlier values of secret "${answer.forgotten}" are gone; its functions have that of now.`,
   );
+}
+
+/** Put back what a function served before. */
+export async function rollback(context: CommandContext): Promise<void> {
+  const [name = "", sha] = [context.argument ?? []].flat();
+  const { data, withSecrets = false } = context.options;
+  const admin = await connectAdmin(data);
+  const { from, to, ...answer } = await admin.post(
+    "/rollback",
+    { name, ...(sha === undefined ? {} : { sha }), ...(withSecrets ? { withSecrets } : {}) },
+    ROLLED_BACK,
+  );
+  const secrets = withSecrets ? `, ${describeSecrets(answer.earlierSecrets)}` : "";
+  print(
+    context,
+    { ...answer, from, to },
+    `${name} serves ${to} again instead of ${from}${secrets}; it stays there until a push changes the function.`,
+  );
+}
+
+const ROLLED_BACK = z.object({
+  function: z.string(),
+  from: z.string(),
+  to: z.string(),
+  fence: z.number(),
+  earlierSecrets: z.array(z.string()),
+});
+
+function describeSecrets(earlier: readonly string[]): string {
+  if (earlier.length === 0) return "and its secrets have not changed since";
+  return `with the values that ${earlier.join(", ")} had then`;
 }
 
 function print({ terminal, options }: CommandContext, answer: unknown, words: string): void {

@@ -4,6 +4,7 @@ import { type CommandContext, textArgument } from "../context.ts";
 import { formatAge } from "../terminal.ts";
 import { BUILDS, FUNCTIONS } from "../views.ts";
 import { printBuilds } from "./builds.ts";
+import { formatEarlier } from "./format-earlier.ts";
 
 /** Functions and recent builds, of one owner or of all. */
 export async function status(context: CommandContext): Promise<void> {
@@ -30,6 +31,8 @@ export async function status(context: CommandContext): Promise<void> {
   );
   for (const { name, problem } of functions)
     if (problem !== undefined) terminal.line(terminal.bad(`${name}: ${stripControls(problem)}`));
+  for (const { name, earlierSecrets } of functions)
+    if (earlierSecrets !== undefined) terminal.line(formatEarlier(name, earlierSecrets));
   terminal.line();
   printBuilds(terminal, builds);
 }

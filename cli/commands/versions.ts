@@ -2,6 +2,7 @@ import { connectAdmin } from "../admin-client.ts";
 import { type CommandContext, textArgument } from "../context.ts";
 import { formatAge } from "../terminal.ts";
 import { VERSIONS } from "../views.ts";
+import { formatEarlier } from "./format-earlier.ts";
 
 /** What a function serves and can go back to. */
 export async function versions(context: CommandContext): Promise<void> {
@@ -23,4 +24,6 @@ export async function versions(context: CommandContext): Promise<void> {
     ]),
     `No version of "${name}" is known; ./ofc status lists functions by the names they are deployed under.`,
   );
+  for (const { earlierSecrets } of found)
+    if (earlierSecrets !== undefined) terminal.line(formatEarlier(name, earlierSecrets));
 }

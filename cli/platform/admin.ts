@@ -27,7 +27,10 @@ export type AdminTools = {
   readonly gateway: GatewayClient;
   readonly queue: Pick<Queue, "inspect" | "retryDead">;
   readonly forge: Pick<Forge, "createToken">;
-  readonly engine: Pick<Engine, "list" | "status" | "logs">;
+  readonly engine: Pick<
+    Engine,
+    "list" | "status" | "logs" | "secretsVersion" | "forgetEarlierSecret"
+  >;
   readonly policy: OwnerPolicy;
   /** Lines of `ofc config`. */
   readonly settings: readonly unknown[];
@@ -82,10 +85,18 @@ export function createAdmin(tools: AdminTools): Handler {
     c.json(await removeFunctions(tools, targetOf(await c.req.json()))),
   );
   app.post("/rollback", async (c) => {
-    const { name, sha } = ROLLBACK.parse(await c.req.json());
-    return c.json(await rollBackFunction(tools, name, sha));
+    const { name: service, ...request } = ROLLBACK.parse(await c.req.json());
+    return c.json(await rollBackFunction(tools, { service, ...request }));
   });
-  app.get("/functions/:name/versions", (c) => c.json(viewVersions(tools, c.req.param("name"))));
+  app.post("/forget-secret", async (c) => {
+    const { name } = z.object({ name: z.string().min(1) }).parse(await c.req.json());
+    await tools.engine.forgetEarlierSecret(name);
+    tools.log.info("earlier-secret-forgotten", { secret: name });
+    return c.json({ forgotten: name });
+  });
+  app.get("/functions/:name/versions", async (c) =>
+    c.json(await viewVersions(tools, c.req.param("name"))),
+  );
   app.get("/logs/:name", async (c) =>
     streamLogs(
       tools.engine,
@@ -99,7 +110,11 @@ export function createAdmin(tools: AdminTools): Handler {
   return async (request) => app.fetch(request);
 }
 
-const ROLLBACK = z.object({ name: z.string().min(1), sha: z.string().min(4).exactOptional() });
+const ROLLBACK = z.object({
+  name: z.string().min(1),
+  sha: z.string().min(4).exactOptional(),
+  withSecrets: z.boolean().exactOptional(),
+});
 const targetOf = (body: unknown) => z.object({ target: z.string().min(1) }).parse(body).target;
 
 function limitOf(text: string | undefined): number {
@@ -119,7 +134,7 @@ async function listFunctions(tools: AdminTools, slug: string | undefined) {
   const owner = slug === undefined ? undefined : findOwner(ledger, slug);
   // The gateway counts invocations; the engine knows why a function does not serve as asked.
   const statuses = new Map((await gateway.list()).map((status) => [status.name, status]));
-  const problems = new Map((await engine.list()).map(({ name, problem }) => [name, problem]));
+  const reports = new Map((await engine.list()).map((report) => [report.name, report]));
   return ledger.listServing(owner === undefined ? {} : { ownerId: owner.id }).map((release) => {
     const status = statuses.get(release.service);
     return {
@@ -131,12 +146,17 @@ async function listFunctions(tools: AdminTools, slug: string | undefined) {
       invocations: status?.invocationCount ?? 0,
       deployedAt: release.declaredAt,
       url: `${publicUrl}function/${release.service}`,
-      problem: problems.get(release.service),
+      problem: reports.get(release.service)?.problem,
+      earlierSecrets: reports.get(release.service)?.earlierSecrets,
     };
   });
 }
 
-function viewVersions({ ledger, keepReleases, publicUrl }: AdminTools, service: string) {
+async function viewVersions(
+  { ledger, engine, keepReleases, publicUrl }: AdminTools,
+  service: string,
+) {
+  const { earlierSecrets } = (await engine.status(service)) ?? {};
   const kept = new Set(listVersions(ledger, service, keepReleases).map(({ fence }) => fence));
   const urlOf = (release: Release) =>
     `${publicUrl}function/${formatVersionName(service, shortSha(release))}`;
@@ -145,6 +165,7 @@ function viewVersions({ ledger, keepReleases, publicUrl }: AdminTools, service: 
     state: release.state,
     fence: release.fence,
     rolledBack: release.insteadOf !== undefined,
+    ...(release.state === "serving" ? { earlierSecrets } : {}),
     declaredAt: release.declaredAt,
     ...(kept.has(release.fence) ? { url: urlOf(release) } : {}),
   }));

@@ -1,7 +1,8 @@
 import type { Ledger } from "#ledger/types/ledger.ts";
-import type { Engine } from "#provider/provider.ts";
+import type { Release } from "#ledger/types/release.ts";
+import type { Engine, KeptVersion } from "#provider/provider.ts";
 import { formatVersionName } from "#sdk/names.ts";
-import { listVersions, shortSha } from "./list-versions.ts";
+import { findRetired, listVersions, shortSha } from "./list-versions.ts";
 
 export type KeepVersionsTools = {
   readonly ledger: Ledger;
@@ -19,6 +20,7 @@ export function startKeepingVersions(tools: KeepVersionsTools): () => void {
 
 function keep({ ledger, engine, keepReleases }: KeepVersionsTools, service: string): void {
   const versions = listVersions(ledger, service, keepReleases).map((release) => ({
+    ...secretsOf(ledger, release),
     name: formatVersionName(service, shortSha(release)),
     release: release.id,
     fence: release.fence,
@@ -26,4 +28,12 @@ function keep({ ledger, engine, keepReleases }: KeepVersionsTools, service: stri
     createdAt: new Date(release.declaredAt).toISOString(),
   }));
   engine.keepVersions(service, versions);
+}
+
+/** What serves may have been rolled back to: then what its secrets were before is still wanted. */
+function secretsOf(ledger: Ledger, release: Release): Pick<KeptVersion, "secretsOf"> {
+  const { state, insteadOf } = release;
+  if (state !== "serving" || insteadOf === undefined) return {};
+  const retired = findRetired(ledger, release);
+  return retired === undefined ? {} : { secretsOf: retired.id };
 }

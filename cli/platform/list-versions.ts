@@ -19,6 +19,15 @@ export function listVersions(ledger: Ledger, service: string, count: number): Re
     .toArray();
 }
 
+/** What served last of a release's commit before that release. */
+export function findRetired(ledger: Ledger, release: Release): Release | undefined {
+  const { service, fence } = release;
+  const sha = shortSha(release);
+  return listEverServed(ledger, service).find(
+    (one) => one.fence !== fence && shortSha(one) === sha,
+  );
+}
+
 /** What served once and can again, the newest first. */
 export function listServed(
   ledger: Pick<Ledger, "hasArtifact" | "listReleases">,

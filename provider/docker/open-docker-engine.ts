@@ -6,7 +6,7 @@ import { createEngine, type LocalEngine } from "../engine/create-engine.ts";
 import { openEngineFolder } from "../engine/engine-folder.ts";
 import { createRecordStore } from "../engine/function-record.ts";
 import type { Runtime } from "../engine/runtime.ts";
-import { createSecretStore } from "../engine/secret-store.ts";
+import { openSecretStore } from "../engine/secret-store.ts";
 import { createAddresses } from "./addresses.ts";
 import { adoptContainers, isOf, type OwnContainer } from "./adopt-containers.ts";
 import { connectDocker, isDockerAway } from "./connect-docker.ts";
@@ -55,7 +55,7 @@ export async function openDockerEngine(options: DockerEngineOptions): Promise<Do
     network: await openNetwork(docker.calls, platforms, settings),
   });
 
-  const secrets = createSecretStore(folder.secrets);
+  const secrets = await openSecretStore(folder);
   const records = createRecordStore(folder.functions);
   const recorded = await records.read();
   const closed = new AbortController();

@@ -45,9 +45,7 @@ export type Begun = { readonly container: Container; readonly address: string };
 export function startReplica(tools: ReplicaTools, release: Release, log: ReplicaLog): Replica {
   const id = randomBytes(4).toString("hex");
   return createReplica(tools, { id, release, log }, async (gone) => {
-    const secretsFolder = await createSecretsFolder(join(tools.replicasFolder, id));
-    for (const name of release.deployment.secrets ?? [])
-      await writeReplicaSecret(secretsFolder, name, await tools.secrets.read(name));
+    const secretsFolder = await writeSecrets(tools, id, release);
     return startContainer(tools, { id, release, secretsFolder }, gone);
   });
 }
@@ -70,11 +68,21 @@ export function adoptReplica(
 ): Replica {
   tools.addresses.hold(address);
   return createReplica(tools, { id, release, log, isAdopted: true, isPaused }, async () => {
-    const secretsFolder = await createSecretsFolder(join(tools.replicasFolder, id));
-    for (const name of release.deployment.secrets ?? [])
-      await writeReplicaSecret(secretsFolder, name, await tools.secrets.read(name));
+    await writeSecrets(tools, id, release);
     return { container: watchContainer(tools.docker, containerId, tools.closed), address };
   });
+}
+
+/** Returns the folder that is mounted. */
+async function writeSecrets(
+  { replicasFolder, secrets }: ReplicaTools,
+  id: string,
+  { deployment, earlierSecrets = {} }: Release,
+): Promise<string> {
+  const folder = await createSecretsFolder(join(replicasFolder, id));
+  for (const name of deployment.secrets ?? [])
+    await writeReplicaSecret(folder, name, await secrets.read(name, earlierSecrets[name]));
+  return folder;
 }
 
 type Identity = {

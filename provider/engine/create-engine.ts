@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import type { Engine, SecretBody } from "#provider/provider.ts";
-import { HttpError } from "#sdk/errors.ts";
+import type { Engine, KeptVersion, SecretBody } from "#provider/provider.ts";
+import { describe, HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
@@ -63,6 +63,7 @@ export function createEngine(
 
   const resumed = recorded.map((record) => manage(record.name, record).resume());
   const ready = Promise.all(resumed).then(() => {});
+  void secretTurn(sweepSecrets);
 
   return {
     kind: runtime.kind,
@@ -74,7 +75,7 @@ export function createEngine(
     },
     async remove(name) {
       await find(name).remove();
-      shelf.keep(name, []);
+      keepVersions(name, []);
     },
     scale: async (name, replicas) => find(name).scale(replicas),
     list: async () => present((one) => one.report()),
@@ -88,13 +89,16 @@ export function createEngine(
       const log = logOf(service ?? query.name);
       yield* log.read(query, service === undefined ? undefined : query.name);
     },
-    keepVersions: shelf.keep,
+    keepVersions,
     wake: shelf.wake,
     versionImages: shelf.images,
     listSecrets: secrets.list,
     createSecret: (secret) => secretTurn(() => secrets.create(secret)),
     updateSecret: (secret) => secretTurn(() => updateSecret(secret)),
     removeSecret: (name) => secretTurn(() => secrets.remove(name)),
+    forgetEarlierSecret: (name) => secretTurn(() => forgetEarlier(name)),
+    secretsVersion: (service, { release, secrets: names }) =>
+      find(service).secretsVersion(release, names),
     async close(drainMs) {
       closed = true;
       const ends = [...functions.values()].map((one) => one.close(drainMs));
@@ -112,6 +116,7 @@ export function createEngine(
         settings,
         keepsRunning: runtime.keepsRunning,
         records,
+        secrets,
         functionLog,
         log,
         check,
@@ -186,8 +191,33 @@ export function createEngine(
 
   async function updateSecret(secret: SecretBody): Promise<void> {
     await secrets.update(secret);
-    const { name, value } = secret;
+    await showSecret(secret);
+    await sweepSecrets();
+  }
+
+  async function forgetEarlier(name: string): Promise<void> {
+    await secrets.forgetEarlier(name);
+    await showSecret({ name, value: await secrets.read(name) });
+  }
+
+  /** To all that ask for it. */
+  async function showSecret({ name, value }: SecretBody): Promise<void> {
     const all = [...functions.values(), shelf];
     await Promise.all(all.map((one) => one.refreshSecret(name, value)));
+  }
+
+  function keepVersions(service: string, versions: readonly KeptVersion[]): void {
+    shelf.keep(service, versions);
+    const releases = versions.map(({ release, secretsOf = release }) => secretsOf);
+    functions.get(service)?.keepSecretsOf(new Set(releases));
+    void secretTurn(sweepSecrets);
+  }
+
+  async function sweepSecrets(): Promise<void> {
+    // Looked at anew for each: a switch or a roll-back may begin meanwhile.
+    const isUsed = (id: string) => functions.values().some((one) => one.valueIds().includes(id));
+    await secrets
+      .sweep(isUsed)
+      .catch((error: unknown) => log.error("secrets-not-swept", { error: describe(error) }));
   }
 }

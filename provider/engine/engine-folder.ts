@@ -6,6 +6,8 @@ export type EngineFolder = {
   readonly path: string;
   readonly functions: string;
   readonly secrets: string;
+  /** Values that secrets had before; read after `functions` and `secrets` by whoever copies all. */
+  readonly secretsEarlier: string;
   readonly logs: string;
 };
 
@@ -16,6 +18,7 @@ export async function openEngineFolder(dataFolder: string): Promise<EngineFolder
     path,
     functions: join(path, "functions"),
     secrets: join(path, "secrets"),
+    secretsEarlier: join(path, "secrets-earlier"),
     logs: join(path, "logs"),
   };
   for (const one of Object.values(folder)) await mkdir(one, { recursive: true, mode: 0o700 });

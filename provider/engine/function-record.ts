@@ -6,6 +6,17 @@ import { errorCode } from "#sdk/errors.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import type { SwitchedBack } from "../provider.ts";
 
+/** Ids of secrets' values, by the secrets' names. */
+export type SecretIds = Readonly<Record<string, string>>;
+
+/** The values that the secrets of a release had when it last served. */
+export type RetiredSecrets = {
+  readonly release: string;
+  readonly ids: SecretIds;
+  /** The secrets version that it was deployed with. */
+  readonly brought?: string;
+};
+
 /** One version of a function, as it was asked for. */
 export type Release = {
   readonly release: string;
@@ -15,6 +26,8 @@ export type Release = {
   readonly failed?: string;
   /** Set when a crash loop brought it back, not a deploy. */
   readonly switchedBack?: SwitchedBack;
+  /** What it has instead of the secrets' values of now, as long as those are kept. */
+  readonly earlierSecrets?: SecretIds;
 };
 
 /** All that survives a crash about one function. */
@@ -33,6 +46,8 @@ export type FunctionRecord = {
   readonly next?: Release;
   /** What served before `current`, kept to go back to. */
   readonly previous?: Release;
+  /** Releases with secrets that served before, oldest first. */
+  readonly retired?: readonly RetiredSecrets[];
 };
 
 export type RecordStore = {
@@ -41,6 +56,7 @@ export type RecordStore = {
   remove(name: string): Promise<void>;
 };
 
+const secretIds = z.record(z.string(), z.string());
 const release = z.object({
   release: z.string(),
   fence: z.number().int(),
@@ -53,6 +69,12 @@ const release = z.object({
       reason: z.string(),
     })
     .exactOptional(),
+  earlierSecrets: secretIds.exactOptional(),
+});
+const retired = z.object({
+  release: z.string(),
+  ids: secretIds,
+  brought: z.string().exactOptional(),
 });
 const record = z.object({
   v: z.literal(1),
@@ -63,6 +85,7 @@ const record = z.object({
   current: release.exactOptional(),
   next: release.exactOptional(),
   previous: release.exactOptional(),
+  retired: z.array(retired).exactOptional(),
 });
 
 /** One JSON file per function in `folder`. */

@@ -13,9 +13,18 @@ import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
 import { decideSwitchBack, isCrashLoop } from "./decide-switch-back.ts";
+import {
+  dropEarlier,
+  findEarlierSecrets,
+  listEarlier,
+  listValueIds,
+  readSecretsVersion,
+  retireSecrets,
+} from "./earlier-secrets.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
 import { facts, identify, reportEndpoints, reportRecord, showing } from "./report-record.ts";
+import type { SecretStore } from "./secret-store.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { StartFailure, Version } from "./version.ts";
 
@@ -24,6 +33,7 @@ export type FunctionTools = {
   /** Replicas go on serving without the platform. */
   readonly keepsRunning: boolean;
   readonly records: RecordStore;
+  readonly secrets: Pick<SecretStore, "idOf" | "isKept">;
   readonly functionLog: FunctionLog;
   readonly log: Log;
   /** Throws `missing-image` or `missing-secret` when the deployment cannot be started here. */
@@ -60,7 +70,13 @@ export type ManagedFunction = {
   endpoints(): FunctionEndpoints | undefined;
   /** What it serves, and where. */
   serving(): { readonly release: Release; readonly at: FunctionEndpoints } | undefined;
+  /** The value of now, also where it serves with an earlier one. */
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
+  /** Releases whose secrets' values are kept once they are retired. */
+  keepSecretsOf(releases: ReadonlySet<string>): void;
+  secretsVersion(release: string, secrets: readonly string[]): string;
+  /** Ids of the secrets' values that it needs. */
+  valueIds(): readonly string[];
   close(drainMs: number): Promise<void>;
 };
 
@@ -71,11 +87,14 @@ export function createManagedFunction(
   tools: FunctionTools,
   recorded?: FunctionRecord,
 ): ManagedFunction {
-  const { settings, records } = tools;
+  const { settings, records, secrets } = tools;
   const log = tools.log.with({ function: name });
   const inTurn = createTurns(1);
   const retiring = new Set<Version>();
   let record = recorded;
+  /** On its way to the disk. */
+  let writing: FunctionRecord | undefined;
+  let kept: ReadonlySet<string> | undefined;
   let current: Version | undefined;
   let candidate: Candidate | undefined;
   let publishedAt = Number.NEGATIVE_INFINITY;
@@ -121,7 +140,15 @@ export function createManagedFunction(
     async refreshSecret(secret, value) {
       await current?.refreshSecret(secret, value);
       await candidate?.version.refreshSecret(secret, value);
+      await useCurrent(secret);
     },
+    keepSecretsOf(releases) {
+      kept = releases;
+    },
+    secretsVersion: (release, names) =>
+      readSecretsVersion(mustExist(), { release, secrets: names }, secrets),
+    valueIds: () =>
+      [record, writing].flatMap((one) => (one === undefined ? [] : listValueIds(one, kept))),
     close,
   };
 
@@ -140,17 +167,20 @@ export function createManagedFunction(
     if (act === "serving") return { published: Promise.resolve(identify(release)) };
     if (act === "starting" && candidate !== undefined) return candidate;
     await tools.check(deployment);
+    const earlierSecrets = findEarlierSecrets(record, deployment, secrets);
+    const next =
+      Object.keys(earlierSecrets).length === 0 ? release : { ...release, earlierSecrets };
     await write({
       v: 1,
       name,
       createdAt: new Date().toISOString(),
       ...record,
       replicas: decideFirstReplicas(record?.replicas, limits),
-      fence: release.fence,
-      next: release,
+      fence: next.fence,
+      next,
     });
-    log.info("release-declared", facts(release));
-    return begin(release);
+    log.info("release-declared", facts(next));
+    return begin(next);
   }
 
   /** Start a version beside the one that serves; a newer one takes the place of one still starting. */
@@ -187,10 +217,16 @@ export function createManagedFunction(
   }
 
   async function publishVersion(version: Version): Promise<ReleaseIdentity> {
-    const { next: _, previous: __, ...rest } = mustExist();
+    const { next: _, previous: __, retired: ___, ...rest } = mustExist();
     // Nobody goes back to what gave way.
     const previous = version.release.switchedBack === undefined ? rest.current : undefined;
-    await write({ ...rest, current: version.release, ...(previous ? { previous } : {}) });
+    const retired = retireSecrets(mustExist(), secrets, kept);
+    await write({
+      ...rest,
+      current: version.release,
+      ...(previous ? { previous } : {}),
+      ...(retired.length === 0 ? {} : { retired }),
+    });
     const old = current;
     current = version;
     publishedAt = performance.now();
@@ -224,6 +260,15 @@ export function createManagedFunction(
     });
     await write({ ...record, fence: next.fence, next });
     begin(next);
+  }
+
+  async function useCurrent(secret: string): Promise<void> {
+    // Without waiting for a deploy that may take minutes, where nothing is to be done.
+    if (record === undefined || dropEarlier(record, secret) === undefined) return;
+    await inTurn(async () => {
+      const changed = record && dropEarlier(record, secret);
+      if (changed !== undefined) await write(changed);
+    });
   }
 
   async function remove(): Promise<void> {
@@ -276,10 +321,15 @@ export function createManagedFunction(
   }
 
   async function write(changed: FunctionRecord): Promise<void> {
-    await records.write(changed).catch((error: unknown) => {
+    writing = changed;
+    try {
+      await records.write(changed);
+      record = changed;
+    } catch (error) {
       throw notRecorded(name, error);
-    });
-    record = changed;
+    } finally {
+      writing = undefined;
+    }
   }
 
   function publish(): void {
@@ -292,7 +342,11 @@ export function createManagedFunction(
 
   function report(held: FunctionRecord): FunctionReport {
     const availableReplicas = current?.endpoints().length ?? 0;
-    return reportRecord(held, availableReplicas, current?.problem());
+    const earlierSecrets = current === undefined ? [] : listEarlier(current.release, secrets);
+    return {
+      ...reportRecord(held, availableReplicas, current?.problem()),
+      ...(earlierSecrets.length === 0 ? {} : { earlierSecrets }),
+    };
   }
 
   /** Let a version end on its own time; `close` shortens that. */

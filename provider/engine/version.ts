@@ -3,6 +3,7 @@ import type { Endpoint } from "#provider/provider.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Turns } from "../turns.ts";
 import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
+import { withoutEarlier } from "./earlier-secrets.ts";
 import { findFailure } from "./find-failure.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { Release } from "./function-record.ts";
@@ -45,6 +46,7 @@ export type Version = {
   problem(): string | undefined;
   /** Replicas that died one after another, none of them after a long life. */
   deathRun(): DeathRun;
+  /** Show its replicas a secret's value of now, also where they had an earlier one. */
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
   /** End for good: finish requests, also those of replicas already leaving, within `drainMs`. */
   drain(drainMs?: number): Promise<void>;
@@ -63,11 +65,12 @@ type Member = {
 /** Replicas of a starting version that may be killed from outside before that counts as its failure. */
 const KILLS_EXCUSED = 3;
 
-export function createVersion(tools: VersionTools, release: Release): Version {
+export function createVersion(tools: VersionTools, declared: Release): Version {
   const { settings, functionLog } = tools;
   const { say, readTail } = createVersionLog(tools);
   const members = new Set<Member>();
   const leaving = new Map<Replica, Promise<void>>();
+  let release = declared;
   let phase: "starting" | "serving" | "stopped" = "starting";
   let wanted = 0;
   let queued = 0;
@@ -78,7 +81,9 @@ export function createVersion(tools: VersionTools, release: Release): Version {
   let retry: NodeJS.Timeout | undefined;
 
   return {
-    release,
+    get release() {
+      return release;
+    },
     async start(count) {
       // Those that something else killed are missing in the end, and are started once more.
       for (let missing = count; missing > 0; missing = count - countHealthy()) {
@@ -110,6 +115,7 @@ export function createVersion(tools: VersionTools, release: Release): Version {
     },
     deathRun: () => run,
     async refreshSecret(name, value) {
+      release = withoutEarlier(release, name);
       await Promise.all([...members].map(({ replica }) => replica.refreshSecret(name, value)));
     },
     drain,

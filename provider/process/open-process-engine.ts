@@ -4,7 +4,7 @@ import type { Log } from "#sdk/log.ts";
 import { createEngine, type LocalEngine } from "../engine/create-engine.ts";
 import { emptyFolder, openEngineFolder } from "../engine/engine-folder.ts";
 import { createRecordStore } from "../engine/function-record.ts";
-import { createSecretStore } from "../engine/secret-store.ts";
+import { openSecretStore } from "../engine/secret-store.ts";
 import { readArtifact } from "./artifact.ts";
 import { findIsolation } from "./isolation.ts";
 import { createLeftovers } from "./leftovers.ts";
@@ -46,7 +46,7 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
   await emptyFolder(runFolder);
 
   const isolation = await findIsolation(runFolder, settings);
-  const secrets = createSecretStore(folder.secrets);
+  const secrets = await openSecretStore(folder);
   const records = createRecordStore(folder.functions);
   const slots = createSlots();
   const tools: ReplicaTools = {
@@ -67,7 +67,7 @@ export async function openProcessEngine(options: ProcessEngineOptions): Promise<
         async check({ image }) {
           await readArtifact(artifacts, image);
         },
-        start: ({ deployment }, replicaLog) => startReplica(tools, deployment, replicaLog),
+        start: (release, replicaLog) => startReplica(tools, release, replicaLog),
         adopt: () => [],
       },
       settings,

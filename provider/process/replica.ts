@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
-import type { FunctionDeployment } from "#sdk/messages.ts";
+import type { Release } from "../engine/function-record.ts";
 import { askHealth, awaitHealthy, readProbeSettings } from "../engine/probe.ts";
 import type { Replica, ReplicaLog } from "../engine/runtime.ts";
 import type { SecretStore } from "../engine/secret-store.ts";
@@ -39,7 +39,7 @@ export type ReplicaTools = {
 /** Start one copy; what goes wrong on the way is the reason in `healthy`. */
 export function startReplica(
   tools: ReplicaTools,
-  deployment: FunctionDeployment,
+  { deployment, earlierSecrets = {} }: Release,
   { append }: ReplicaLog,
 ): Replica {
   const { settings, slots } = tools;
@@ -86,7 +86,12 @@ export function startReplica(
     const artifact = await readArtifact(tools.artifacts, deployment.image);
     await createReplicaFolder(folder, userId);
     for (const name of deployment.secrets ?? [])
-      await writeReplicaSecret(folder, userId, name, await tools.secrets.read(name));
+      await writeReplicaSecret(
+        folder,
+        userId,
+        name,
+        await tools.secrets.read(name, earlierSecrets[name]),
+      );
     const launch = tools.isolation.launch({ artifact, folder, userId });
     const env = formatEnvironment(deployment, artifact.env, launch);
     if (gone.signal.aborted) throw new Error("was stopped while starting");

@@ -79,6 +79,8 @@ export async function startAdmin(
           one.name === problem?.name ? { ...one, problem: problem.text } : one,
         ),
       status: async (name) => loopback.deployed.find((one) => one.name === name),
+      secretsVersion: refuse,
+      forgetEarlierSecret: async () => refuse(),
       async *logs({ name, follow, signal }) {
         yield* printed.filter((line) => line.name === name);
         if (follow) await once(signal, "abort");
@@ -112,6 +114,10 @@ export async function startAdmin(
     deploy: (name: string) => loopback.deployed.push(deployedFunction(name)),
     ofc: (...args: string[]) => runOfc([...args, "--data", dataFolder]),
   };
+}
+
+function refuse(): never {
+  throw new Error("There are no secrets here.");
 }
 
 /** Run a command as a person does, in a process of its own and off a terminal. */
