@@ -29,7 +29,7 @@ export function createStatusRoutes(tools: ApiTools) {
     if (statuses.countOf(repository.id, sha, body.context) >= MAX_STATUSES) {
       throw unprocessable("This SHA and context has reached the maximum number of statuses.");
     }
-    const status = statuses.add(repository.id, {
+    const status = await statuses.add(repository.id, {
       sha,
       context: body.context,
       state: body.state,

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { createWalSync } from "#sdk/wal-sync.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** The forge's record: who may push, which repositories there are, what was announced. */
@@ -6,6 +7,10 @@ export type Database = {
   readonly sql: DatabaseSync;
   /** Run `work` in one durable transaction; a throw undoes all of it. */
   transact<T>(work: () => T): T;
+  /** One statement that is kept when the process is killed, and durable once `synced` resolves. */
+  write<T>(statement: () => T): T;
+  /** Resolves once everything that was written is on the disk; others are served meanwhile. */
+  synced(): Promise<void>;
   close(): void;
 };
 
@@ -14,9 +19,20 @@ export function openDatabase(path: string): Database {
   const sql = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5_000 });
   sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   migrate(sql, path);
+  const wal = createWalSync(path);
 
   return {
     sql,
+    synced: wal.synced,
+    write(statement) {
+      sql.exec("PRAGMA synchronous = NORMAL");
+      try {
+        return statement();
+      } finally {
+        sql.exec("PRAGMA synchronous = FULL");
+        wal.wrote();
+      }
+    },
     transact(work) {
       sql.exec("BEGIN IMMEDIATE");
       try {
@@ -28,7 +44,10 @@ export function openDatabase(path: string): Database {
         throw error;
       }
     },
-    close: () => sql.close(),
+    close() {
+      void wal.close();
+      sql.close();
+    },
   };
 }
 

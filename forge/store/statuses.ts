@@ -38,7 +38,7 @@ const Row = z
   );
 
 /** Commit statuses: only added, the newest of a context counts. */
-export function createStatuses({ sql }: Database, now: () => number) {
+export function createStatuses({ sql, write, synced }: Database, now: () => number) {
   const insert = sql.prepare(
     `INSERT INTO statuses (repository_id, sha, context, state, description, target_url, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
@@ -53,9 +53,17 @@ export function createStatuses({ sql }: Database, now: () => number) {
 
   return { add, list, countOf, isKnown };
 
-  function add(repositoryId: number, status: Omit<CommitStatus, "id" | "createdAt">): CommitStatus {
+  /** Resolves once it is on the disk. */
+  async function add(
+    repositoryId: number,
+    status: Omit<CommitStatus, "id" | "createdAt">,
+  ): Promise<CommitStatus> {
     const { sha, context, state, description, targetUrl } = status;
-    return Row.parse(insert.get(repositoryId, sha, context, state, description, targetUrl, now()));
+    const row = write(() =>
+      insert.get(repositoryId, sha, context, state, description, targetUrl, now()),
+    );
+    await synced();
+    return Row.parse(row);
   }
 
   /** Whether this is the whole id of a commit that has a status. */
