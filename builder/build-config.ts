@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BASE_PINS } from "#sdk/base-pin.ts";
 import { HttpError } from "#sdk/errors.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
 
@@ -17,6 +18,7 @@ const Wire = z
     platforms: z.array(z.string()).nullish(),
     skipPush: z.boolean().nullish(),
     ownerId: z.string().min(1).max(128).optional(),
+    bases: BASE_PINS.optional(),
   })
   .refine(({ image, ref }) => image !== undefined || ref !== undefined, "image is required");
 
@@ -29,7 +31,7 @@ export function parseBuildConfig(bytes: Uint8Array): BuildConfig {
       "bad-config",
       `${CONFIG_ENTRY} is not usable: ${z.prettifyError(result.error)}`,
     );
-  const { image, ref, lang, buildArgs, platforms, skipPush, ownerId } = result.data;
+  const { image, ref, lang, buildArgs, platforms, skipPush, ownerId, bases } = result.data;
   return {
     v: 1,
     image: image ?? ref ?? "",
@@ -38,6 +40,7 @@ export function parseBuildConfig(bytes: Uint8Array): BuildConfig {
     ...(platforms ? { platforms } : {}),
     ...(skipPush === true ? { skipPush } : {}),
     ...(ownerId === undefined ? {} : { ownerId }),
+    ...(bases === undefined ? {} : { bases }),
   };
 }
 

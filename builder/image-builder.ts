@@ -10,6 +10,7 @@ import type { ArtifactStore } from "./host/artifact-store.ts";
 import { buildImage } from "./image/build-image.ts";
 import type { ImageSettings } from "./image/image-settings.ts";
 import { openImageStore } from "./image/image-store.ts";
+import { createPinStore, type PinStore } from "./image/pin-store.ts";
 import { createRunWatch, type RunWatchSettings } from "./image/watch-runs.ts";
 import { readBuildKey } from "./secrets/build-key.ts";
 import { type BuilderSettings, DEFAULT_SETTINGS } from "./settings.ts";
@@ -34,9 +35,17 @@ export type ImageBuilderTools = {
 export type ImageBuilder = BuildService & {
   /** Removes images that no release uses, from the engine's store; a registry is its operator's. */
   readonly artifacts: Pick<ArtifactStore, "sweep">;
+  /** What base images' names stand for. */
+  readonly bases: PinStore;
 };
 
 const COLLECT_EVERY_MS = 10 * 60_000;
+
+const NO_STORE = {
+  async askRegistry(): Promise<string> {
+    throw new Error("a buildkitd of its own is not asked what tags stand for");
+  },
+};
 
 /** The builder with containers: contexts with a Dockerfile become images, in the engine's store or a registry. */
 export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
@@ -45,6 +54,13 @@ export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
   const buildkit = openBuildkit(address);
   const key = readBuildKey(tools.buildKey);
   const store = address.kind === "docker" ? openImageStore(address) : undefined;
+  const bases = createPinStore({
+    path: join(tools.dataFolder, "builder", "base-images.json"),
+    source: { ...(store ?? NO_STORE), findLogin },
+    rules: images.rules,
+    refreshMs: images.baseRefreshMs,
+    log,
+  });
   const runs = createRunWatch({
     ...(tools.runs ?? { groups: [] }),
     atOnce: settings.concurrency,
@@ -61,7 +77,7 @@ export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
         const signal = AbortSignal.any([job.signal, stop]);
         return buildImage(
           { ...job, signal },
-          { buildkit, store, settings, images, findLogin, key },
+          { buildkit, store, settings, images, findLogin, key, askAnew: bases.refresh },
         );
       }),
     checkHealth: async () => void (await buildkit.listWorkers()),
@@ -72,6 +88,7 @@ export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
 
   return {
     ...service,
+    bases,
     artifacts: {
       sweep: async (keep, minimumAgeMs) =>
         (await store?.sweep(images.rules.platformPrefixes, keep, minimumAgeMs)) ?? [],

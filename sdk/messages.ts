@@ -1,3 +1,5 @@
+import type { BasePins } from "#sdk/base-pin.ts";
+
 /**
  * What travels between the platform's functions, with the wire names of spec/pipeline.md section 4 where
  * one exists. Shapes that outlive a process carry `v`; an unknown `v` is retried later, never dropped.
@@ -175,4 +177,6 @@ export type BuildConfig = {
   readonly skipPush?: true;
   /** Whose cache and quota this is. */
   readonly ownerId?: string;
+  /** What base images were when the build was planned; names alone decide when absent. */
+  readonly bases?: BasePins;
 };

@@ -14,6 +14,7 @@ import { createLogFormatter } from "./format-log.ts";
 import { checkDockerfile, checkImage } from "./image-rules.ts";
 import type { ImageSettings } from "./image-settings.ts";
 import type { ImageStore } from "./image-store.ts";
+import { createPinGuard } from "./pin-guard.ts";
 import { DOCKERFILE, repackContext } from "./repack-context.ts";
 import { takeHead } from "./take-head.ts";
 
@@ -24,6 +25,8 @@ export type ImageTools = {
   readonly settings: BuilderSettings;
   readonly images: ImageSettings;
   readonly findLogin: FindLogin;
+  /** Called for a base that is not what its pin says any more. */
+  readonly askAnew: (reference: string) => Promise<unknown>;
   /** Opens what senders seal for this builder. */
   readonly key: BuildKey;
 };
@@ -44,9 +47,13 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
     const owner = ownerOf(config, job.ownerId);
     const guard = createGuard(owner, config, tools.images, ending);
     guard.checkDockerfile(head.dockerfile);
+    const pins = createPinGuard(head.dockerfile, config);
+    pins.tell(job.tell);
+    const holding = tools.store && pins.check(tools.store.find, tools.askAnew);
+    holding?.catch((error: unknown) => ending.abort(error));
     const { image, push } = decideTarget(config, tools.images);
     const log = createLogFormatter(job.tell, secrets.mask);
-    const built = await tools.buildkit.build({
+    const building = tools.buildkit.build({
       context,
       dockerfile: DOCKERFILE,
       buildArgs: config.buildArgs ?? {},
@@ -65,6 +72,10 @@ export async function buildImage(job: BuildJob, tools: ImageTools): Promise<Buil
       },
       signal,
     });
+    const built = await building.catch((error: unknown) => {
+      throw pins.explain(error);
+    });
+    await holding;
     guard.throwIfBroken();
     if (built.digest === undefined) return { status: "success", image: config.image };
     const size = await tools.store?.touch(built.digest, image);

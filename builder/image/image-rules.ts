@@ -77,7 +77,7 @@ function checkSyntax(name: string, { syntaxes }: ImageRules): void {
 }
 
 /** `docker.io/library/node` of `node:24`: registry and path as Docker completes them, without tag and digest. */
-function toRepository(reference: string): string {
+export function toRepository(reference: string): string {
   const name = reference
     .toLowerCase()
     .replace(/^docker-image:\/\//, "")

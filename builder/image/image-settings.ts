@@ -16,6 +16,8 @@ export type ImageSettings = {
   readonly runLimits?: RunLimits;
   /** Owners take each other's steps and cache mounts: for one owner, or a team that trusts itself. */
   readonly sharedCache: boolean;
+  /** What a base image's tag stands for is asked for anew after so long, in milliseconds. */
+  readonly baseRefreshMs: number;
   /** Cache above it is removed, least recently used first; 0 leaves it to the daemon. */
   readonly cacheBytes: number;
 };
@@ -38,6 +40,7 @@ export function readImageSettings(
       syntaxes: listOf(read.text("build_syntaxes", "docker/dockerfile")),
     },
     sharedCache: read.boolean("build_shared_cache", false),
+    baseRefreshMs: read.age("base_image_refresh", "24h"),
     cacheBytes: read.integer("build_cache_gib", 20, { min: 0 }) * GIB,
   });
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { describe, HttpError } from "#sdk/errors.ts";
 import { type RegistryLogin, registryOf } from "#sdk/registry-logins.ts";
 import type { BuildkitAddress } from "../buildkit/address.ts";
+import { ignoreStatus } from "./ignore-status.ts";
 import { sweepImages } from "./sweep-images.ts";
 
 export type ImageStore = {
@@ -17,12 +18,22 @@ export type ImageStore = {
     tell: (text: string) => void,
     signal: AbortSignal,
   ): Promise<string>;
+  /** An image by a name that may be anybody's; `digests` are its registries'. */
+  find(reference: string): Promise<StoredImage | undefined>;
+  /** The digest that a registry has under a name now; rejects with the engine's or the registry's reason. */
+  askRegistry(reference: string, login: RegistryLogin | undefined): Promise<string>;
   /** See sweepImages. */
   sweep(
     prefixes: readonly string[],
     keep: ReadonlySet<string>,
     minimumAgeMs?: number,
   ): Promise<readonly string[]>;
+};
+
+export type StoredImage = {
+  readonly id: string;
+  /** `node@sha256:…`; none of an image that no registry gave or took. */
+  readonly digests: readonly string[];
 };
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -32,6 +43,8 @@ const PushLine = z.object({
   error: z.string().optional(),
   aux: z.object({ Digest: z.string().regex(DIGEST).optional() }).optional(),
 });
+
+const Distribution = z.object({ Descriptor: z.object({ digest: z.string().regex(DIGEST) }) });
 
 /** The images of the Docker engine whose BuildKit builds. */
 export function openImageStore(address: BuildkitAddress): ImageStore {
@@ -60,6 +73,17 @@ export function openImageStore(address: BuildkitAddress): ImageStore {
         const message = `The image could not be pushed to ${registryOf(name)}: ${describe(error)}.`;
         throw new HttpError(502, "push-failed", message, { cause: error });
       }
+    },
+    async find(reference) {
+      const docker = await opened();
+      const found = await docker.getImage(reference).inspect().catch(ignoreStatus(404));
+      return found && { id: found.Id, digests: found.RepoDigests ?? [] };
+    },
+    async askRegistry(reference, login) {
+      const docker = await opened();
+      const authconfig = login && { ...login, serveraddress: registryOf(reference) };
+      const answer: unknown = await docker.getImage(reference).distribution({ authconfig });
+      return Distribution.parse(answer).Descriptor.digest;
     },
     sweep: async (...how) => sweepImages(await opened(), ...how),
   };

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header, type Pack, pack } from "tar-stream";
 import { describe, HttpError } from "#sdk/errors.ts";
+import { writeDigests } from "#sdk/find-bases.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
 import { CONFIG_ENTRY, parseBuildConfig } from "../build-config.ts";
 import { createEntryRules, type Placed } from "../place-entry.ts";
@@ -10,7 +11,11 @@ import type { BuilderSettings } from "../settings.ts";
 import { checkLinks } from "./check-links.ts";
 
 /** What has to be known before a build begins; it may come anywhere in the tar. */
-export type ContextHead = { readonly config: BuildConfig; readonly dockerfile: string };
+export type ContextHead = {
+  readonly config: BuildConfig;
+  /** As it came; in the tar it names base images by digest, where the settings came first and say which. */
+  readonly dockerfile: string;
+};
 
 export type Repacked = {
   readonly tar: AsyncIterable<Uint8Array>;
@@ -115,7 +120,19 @@ async function copyEntry(
   if (name !== DOCKERFILE) return write(tar, header, entry);
   const bytes = await collectEntry(refuseLarge(entry, header.size));
   seen.dockerfile = bytes.toString();
-  return write(tar, header, [bytes]);
+  const pinned = pinBases(seen.dockerfile, seen.config) ?? bytes;
+  return write(tar, { ...header, size: pinned.length }, [pinned]);
+}
+
+/** `undefined` where every name stays. */
+function pinBases(text: string, { bases, buildArgs = {} }: Partial<BuildConfig> = {}) {
+  if (bases === undefined) return undefined;
+  const digestOf = (reference: string) => {
+    const pin = Object.hasOwn(bases, reference) ? bases[reference] : undefined;
+    return pin?.kind === "digest" ? pin.digest : undefined;
+  };
+  const written = writeDigests(text, buildArgs, digestOf);
+  return written === text ? undefined : Buffer.from(written);
 }
 
 function refuseLarge(entry: Entry, size: number): Entry {

@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import type { ImageInfo } from "dockerode";
 import { z } from "zod";
+import { ignoreStatus } from "./ignore-status.ts";
 import { isBelow } from "./image-rules.ts";
 
 const MINIMUM_AGE_MS = 30 * 60_000;
@@ -40,20 +41,12 @@ const Named = z.object({ Metadata: z.object({ LastTagTime: z.coerce.date() }) })
 
 /** Since it was named: a build whose steps were all cached gives an image that was made long ago. */
 async function readAgeMs(docker: Docker, id: string): Promise<number> {
-  const found = Named.safeParse(await docker.getImage(id).inspect().catch(ignore(NOT_THERE)));
+  const found = Named.safeParse(await docker.getImage(id).inspect().catch(ignoreStatus(NOT_THERE)));
   // One that is gone, or says nothing, is left alone.
   return found.success ? Date.now() - found.data.Metadata.LastTagTime.getTime() : 0;
 }
 
 async function untag(docker: Docker, name: string): Promise<boolean> {
-  const gone = await docker.getImage(name).remove().catch(ignore(NOT_THERE, IN_USE));
+  const gone = await docker.getImage(name).remove().catch(ignoreStatus(NOT_THERE, IN_USE));
   return gone !== undefined;
-}
-
-function ignore(...statuses: readonly number[]): (error: unknown) => undefined {
-  return (error) => {
-    const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-    if (!statuses.some((one) => one === status)) throw error;
-    return undefined;
-  };
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { readIfThere } from "#sdk/read-if-there.ts";
 import type { BuildService } from "../../builder/build-service.ts";
 import { createBuilder } from "../../builder/builder.ts";
+import type { PinStore } from "../../builder/image/pin-store.ts";
 import { readBuilderSettings } from "../../builder/settings.ts";
 import { readConfig } from "../../functions/git-tar/config.ts";
 import type { EngineKind } from "./choose-engine.ts";
@@ -11,6 +12,8 @@ import { openRunNetwork } from "./open-run-network.ts";
 import { readRunWatch } from "./read-run-watch.ts";
 
 export type OpenedBuilder = BuildService & {
+  /** What base images stand for; absent without containers. */
+  readonly bases?: PinStore;
   /** What was built and is still here. */
   readonly artifacts: GarbageTools["artifacts"];
   readonly words: string;

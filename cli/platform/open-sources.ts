@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { PinBases } from "#sdk/base-pin.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import { createReadHead } from "#sdk/read-head.ts";
 import { readTemplates } from "#sdk/templates.ts";
@@ -11,6 +12,7 @@ import type { Foundation } from "./foundation.ts";
 export async function openSources(
   { settings, data, url, engineKind, log }: Foundation,
   apps: GithubApps,
+  pinBases: PinBases,
 ): Promise<RunTools["openSource"]> {
   const { githubUrl, defaults, registry, dockerfile } = readConfig(settings.env);
   return createOpenSource({
@@ -25,11 +27,12 @@ export async function openSources(
     dockerfile,
     defaults,
     plan: {
-      // Images bring their own Node.
+      // Images bring their own Node, with the bases that are pinned.
       engine: { kind: engineKind, base: engineKind === "process" ? process.version : "" },
       platform: `${process.platform}/${process.arch}`,
       registry,
     },
+    ...(engineKind === "process" ? {} : { pinBases }),
     log,
   });
 }

@@ -1,4 +1,5 @@
 import type { Engine } from "#provider/provider.ts";
+import type { PinBases } from "#sdk/base-pin.ts";
 import { createGithubApps, type GithubApps } from "#sdk/github-app.ts";
 import type { Forge } from "../../forge/forge.ts";
 import { openForge } from "../../forge/open-forge.ts";
@@ -29,6 +30,7 @@ import { serveRoom } from "./serve-room.ts";
 
 export type Rooms = {
   readonly engine: OpenedEngine;
+  readonly builder: OpenedBuilder;
   readonly functions: PipelineFunctions;
   readonly queue: Queue;
   readonly forge: Forge;
@@ -48,10 +50,13 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   const makeRoom = async () => void (await (await garbage.promise).collectArtifacts());
   const gate = createDiskGate(readDiskSettings(base.settings.env));
   const enginePart = startEngine(base);
+  const builderPart = startBuilder(base, enginePart);
+  const pinBases: PinBases = async (references) =>
+    (await builderPart).opened.bases?.pin(references) ?? {};
   const opened = await Promise.allSettled([
     enginePart,
-    startBuilder(base, enginePart),
-    startFunctions(base, apps, { makeRoom, refuseMore: gate.refusal }),
+    builderPart,
+    startFunctions(base, apps, { makeRoom, refuseMore: gate.refusal }, pinBases),
     startGatewayStop(base),
     startQueue(base, async (name) => (await enginePart).opened.engine.status(name)),
     startForge(base, gate),
@@ -65,6 +70,7 @@ export async function startRooms(base: Foundation, onStop: (stop: Stop) => void)
   garbage.resolve(createGarbage(from));
   return {
     engine: resultOf(engine).opened,
+    builder: resultOf(builder).opened,
     garbage: await garbage.promise,
     room: createRoom({ ...from, gate, packRepositories: openedForge.pack }),
     functions: resultOf(functions).opened,
@@ -136,6 +142,7 @@ async function startFunctions(
   base: Foundation,
   apps: GithubApps,
   disk: Pick<FunctionTools, "makeRoom" | "refuseMore">,
+  pinBases: PinBases,
 ): Promise<Opened<PipelineFunctions>> {
   const { part, data, secrets, settings, sockets, ledger, policy, gateway, url, log } = base;
   const opened = await part(
@@ -150,7 +157,7 @@ async function startFunctions(
         payloadKey: secrets.payloadKey,
         sources: webhookSources(secrets),
         apps,
-        openSource: await openSources(base, apps),
+        openSource: await openSources(base, apps, pinBases),
         ...disk,
       }),
     ({ handlers }) => Object.keys(handlers).join(", "),

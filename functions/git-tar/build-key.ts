@@ -4,7 +4,7 @@ import type { UserFile } from "./context-files.ts";
 /** Everything that decides what an image holds (design.md section 9, Plan). */
 export type BuildInputs = {
   readonly ownerId: string;
-  /** Engine's kind, and what its builds start from: Node's version, or a digest of base images. */
+  /** Engine's kind, and what its builds start from: Node's version, or what base images stand for. */
   readonly engine: { readonly kind: string; readonly base: string };
   /** `linux/amd64`. */
   readonly platform: string;

@@ -34,7 +34,11 @@ const openSource = createOpenSource({
   dockerfile: false,
   defaults: config.defaults,
   plan: {
-    engine: { kind: settings.engine, base: process.version },
+    // Images bring their own Node; a process of its own takes their bases by name.
+    engine: {
+      kind: settings.engine,
+      base: settings.engine === "process" ? process.version : "",
+    },
     platform: `${process.platform}/${process.arch}`,
     registry: config.registry,
   },

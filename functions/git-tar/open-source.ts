@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Build } from "#ledger/types/build.ts";
 import type { Owner } from "#ledger/types/owner.ts";
 import type { Repository } from "#ledger/types/repository.ts";
+import type { PinBases } from "#sdk/base-pin.ts";
 import type { Env } from "#sdk/env.ts";
 import type { GithubApps } from "#sdk/github-app.ts";
 import type { Log } from "#sdk/log.ts";
@@ -13,6 +14,7 @@ import type { DeployDefaults } from "./format-deployment.ts";
 import type { TreeEntry } from "./list-tree.ts";
 import { MIRROR_LIMITS, type Mirror, openMirror } from "./mirror.ts";
 import { packContext } from "./pack-context.ts";
+import { pinStack } from "./pin-stack.ts";
 import { DOCKERFILE, type PlanInput, planFunctions } from "./plan-build.ts";
 import { readStack } from "./read-stack.ts";
 import type { Source } from "./source.ts";
@@ -32,6 +34,8 @@ export type SourceTools = {
   readonly templates: readonly Template[];
   readonly dockerfile: boolean;
   readonly defaults: DeployDefaults;
+  /** What base images stand for; absent without containers. */
+  readonly pinBases?: PinBases;
   readonly plan: Pick<PlanInput, "engine" | "platform" | "registry">;
   readonly log: Log;
 };
@@ -85,9 +89,13 @@ function createSource(
             ownerSlug: owner.slug,
             dockerfile: tools.dockerfile,
           });
-          const { templates, defaults } = tools;
+          const { templates, defaults, pinBases } = tools;
+          const { registry } = tools.plan;
+          const pins =
+            pinBases && (await pinStack({ stack, tree, templates, registry, blobs, pinBases }));
           const plan = planFunctions({
             ...tools.plan,
+            ...(pins && { pins }),
             ...commitOf(build),
             stack,
             tree,
@@ -113,6 +121,7 @@ function createSource(
           lang: planned.lang,
           buildArgs: planned.buildArgs,
           ownerId: owner.id,
+          ...(planned.bases && { bases: planned.bases }),
         };
         return packContext({
           mirror,

@@ -1,12 +1,14 @@
 import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
+import { type BasePins, digestOfPin } from "#sdk/base-pin.ts";
 import { findTemplate, type Template } from "#sdk/templates.ts";
-import { type BuildInputs, buildKey } from "./build-key.ts";
+import { type BuildInputs, buildKey, byName, hashOf } from "./build-key.ts";
 import { listUserFiles, type UserFile } from "./context-files.ts";
 import { type DeploymentParts, formatDeployment, hashSpec } from "./format-deployment.ts";
 import { formatImage } from "./format-image.ts";
 import type { TreeEntry } from "./list-tree.ts";
 import type { StackFunction } from "./parse-function.ts";
 import type { Stack } from "./parse-stack.ts";
+import type { StackPins } from "./pin-stack.ts";
 import { isInside } from "./repository-path.ts";
 import { refuse, StackError } from "./stack-error.ts";
 
@@ -16,6 +18,8 @@ export type PlanInput = Omit<DeploymentParts, "image" | "fprocess"> &
     /** Every file of the commit. */
     readonly tree: readonly TreeEntry[];
     readonly templates: readonly Template[];
+    /** What base images stand for; absent without containers. */
+    readonly pins?: StackPins;
     /** Where images are pushed, `127.0.0.1:5000` for instance. */
     readonly registry: string;
   };
@@ -33,15 +37,16 @@ export function planFunctions(input: PlanInput): Plan {
 }
 
 function planFunction(fn: StackFunction, input: PlanInput): PlannedFunction {
-  const { tree, stack, owner, repository, sha, engine, platform, registry } = input;
+  const { tree, stack, owner, repository, sha, platform, registry } = input;
   const template = pickTemplate(fn, input);
   const paths = { name: fn.name, handler: fn.handler, copy: stack.copy };
   const files = listUserFiles(tree, paths);
   if (template === undefined) refuseWithoutDockerfile(fn, files);
 
+  const bases = input.pins?.get(fn.name);
   const key = buildKey({
     ownerId: owner.id,
-    engine,
+    engine: withBases(input.engine, bases),
     platform,
     template: template === undefined ? [DOCKERFILE] : [template.name, template.digest],
     buildArgs: fn.buildArgs,
@@ -70,7 +75,15 @@ function planFunction(fn: StackFunction, input: PlanInput): PlannedFunction {
     deployment,
     specHash: hashSpec(fn, deployment),
     buildArgs: fn.buildArgs,
+    ...(bases === undefined ? {} : { bases }),
   };
+}
+
+/** Why a name is not pinned decides no image. */
+function withBases(engine: PlanInput["engine"], bases: BasePins | undefined): PlanInput["engine"] {
+  if (bases === undefined) return engine;
+  const digests = Object.entries(bases).map(([name, pin]) => [name, digestOfPin(pin)] as const);
+  return { ...engine, base: hashOf(digests.sort(byName)) };
 }
 
 /** `undefined` is a Dockerfile of the repository. */

@@ -1,3 +1,4 @@
+import type { BasePins } from "#sdk/base-pin.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 
 export type PlannedFunction = {
@@ -17,6 +18,8 @@ export type PlannedFunction = {
   /** Handler folder in the repository and template, for packing the build context. */
   readonly handler: string;
   readonly buildArgs: Readonly<Record<string, string>>;
+  /** What base images were when it was planned; absent without containers. */
+  readonly bases?: BasePins;
   /** Extra paths copied beside the handler (`configuration.copy`). */
   readonly copy: readonly string[];
 };
