@@ -179,6 +179,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/doctor.ts")).doctor,
   },
   {
+    usage: "bases",
+    summary: "what the names of base images stand for, as pushes build on them",
+    more: "A name is asked for once and holds until base_image_refresh has passed; Docker engine only.",
+    options: [new Option("--refresh", "ask for all of them anew at the next push"), json],
+    examples: [
+      ["bases", "each name with its digest"],
+      ["bases --refresh", "after an image was moved or loaded; then push, or ./ofc redeploy"],
+    ],
+    load: async () => (await import("./commands/bases.ts")).bases,
+  },
+  {
     usage: "config",
     summary: "every setting in force, where it came from, its unit and default; no secrets",
     options: [json],

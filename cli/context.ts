@@ -25,6 +25,7 @@ type CommandOptions = {
   readonly retry?: string;
   readonly name?: string;
   readonly withSecrets?: boolean;
+  readonly refresh?: boolean;
 };
 
 /** The argument of a command that takes exactly one. */

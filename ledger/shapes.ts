@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BASE_PINS } from "#sdk/base-pin.ts";
 import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
 
 const texts = z.record(z.string(), z.string());
@@ -36,6 +37,7 @@ export const plan = z.looseObject({
       specHash: z.string(),
       handler: z.string(),
       buildArgs: texts,
+      bases: BASE_PINS.exactOptional(),
       copy: z.array(z.string()),
     }),
   ),

@@ -2,6 +2,7 @@ import type { BasePin } from "#sdk/base-pin.ts";
 import { HttpError } from "#sdk/errors.ts";
 import { findBases } from "#sdk/find-bases.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
+import { describePin } from "./describe-pin.ts";
 import type { ImageStore } from "./image-store.ts";
 import { findStored } from "./resolve-base.ts";
 
@@ -54,17 +55,6 @@ export function createPinGuard(dockerfile: string, config: BuildConfig): PinGuar
 
 /** What BuildKit does when it asks for an image. */
 const LOOKING_UP = /^Step "(?:\[internal\] load metadata for |(?:\[[^"]*\] )?FROM )/;
-
-export function describePin(pin: BasePin): string {
-  switch (pin.kind) {
-    case "digest":
-      return pin.digest;
-    case "local":
-      return `${pin.imageId}, an image of this machine that no registry has`;
-    case "tag":
-      return `by its name, not pinned: ${pin.reason}`;
-  }
-}
 
 function moved(reference: string, planned: string, id: string | undefined): HttpError {
   const now = id === undefined ? "is not in Docker's store any more" : `is ${id} by now`;

@@ -13,6 +13,8 @@ import { labels } from "#sdk/labels.ts";
 import type { Log } from "#sdk/log.ts";
 import type { BuildEvent } from "#sdk/messages.ts";
 import { formatVersionName } from "#sdk/names.ts";
+import { describePin } from "../../builder/image/describe-pin.ts";
+import type { KeptBase, PinStore } from "../../builder/image/pin-store.ts";
 import type { Forge } from "../../forge/forge.ts";
 import type { Queue } from "../../queue/queue.ts";
 import { describeEnd } from "./describe-end.ts";
@@ -32,6 +34,8 @@ export type AdminTools = {
     "list" | "status" | "logs" | "secretsVersion" | "forgetEarlierSecret"
   >;
   readonly policy: OwnerPolicy;
+  /** Absent without containers. */
+  readonly bases?: Pick<PinStore, "list" | "refresh">;
   /** Lines of `ofc config`. */
   readonly settings: readonly unknown[];
   /** Versions of a function that have addresses of their own. */
@@ -105,6 +109,8 @@ export function createAdmin(tools: AdminTools): Handler {
       c.req.raw.signal,
     ),
   );
+  app.get("/bases", async (c) => c.json((await basesOf(tools).list()).map(viewBase)));
+  app.post("/bases/refresh", async (c) => c.json({ refreshed: await basesOf(tools).refresh() }));
   app.get("/config", (c) => c.json(tools.settings));
 
   return async (request) => app.fetch(request);
@@ -227,6 +233,19 @@ function findOwner(ledger: Ledger, slug: string): Owner {
     );
   }
   return owner;
+}
+
+function basesOf({ bases }: AdminTools) {
+  if (bases !== undefined) return bases;
+  throw new HttpError(
+    409,
+    "no-base-images",
+    "The process engine builds without images; base images are the Docker engine's.",
+  );
+}
+
+function viewBase(base: KeptBase) {
+  return { ...base, stands: describePin(base.pin) };
 }
 
 async function streamLogs(
