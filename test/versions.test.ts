@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { request } from "node:http";
-import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { z } from "zod";
 import { dockerEnv, listContainers } from "./helpers/docker-platform.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import { makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
+import { readAuthorization } from "./helpers/secrets-api.ts";
 import { dockerMissing, startDocker } from "./helpers/start-docker.ts";
 import { until } from "./helpers/until.ts";
 
@@ -232,13 +231,6 @@ function startLoad(ask: () => Promise<Answer>) {
       return answers;
     },
   };
-}
-
-async function readAuthorization({ dataFolder }: RunningPlatform): Promise<string> {
-  const read = async (name: string) =>
-    (await readFile(join(dataFolder, "secrets", name), "utf8")).trim();
-  const both = `${await read("basic-auth-user")}:${await read("basic-auth-password")}`;
-  return `Basic ${Buffer.from(both).toString("base64")}`;
 }
 
 /** Names below `localhost` are not everywhere resolved, so the host is said in the header alone. */
