@@ -15,6 +15,7 @@ import * as progress from "./progress.ts";
 import * as releases from "./releases.ts";
 import * as repositories from "./repositories.ts";
 import { prune } from "./retention.ts";
+import { noteSecretUses } from "./secret-uses.ts";
 import * as statuses from "./statuses.ts";
 import { recordSwitchBack } from "./switch-backs.ts";
 import type { Ledger } from "./types/ledger.ts";
@@ -123,6 +124,7 @@ function createLedger({ file, db, watchers, wal }: Parts): Ledger {
 
     recordAudit: (entries) => recordAudit(db, entries),
     prune: (retention, batch) => prune(db, retention, batch),
+    noteSecretUses: (stored, isUsed, before) => noteSecretUses(db, stored, isUsed, before),
     close() {
       void wal.close();
       file.close();

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
-import { SCHEMA_V1, SCHEMA_V2, SCHEMA_V3, SCHEMA_V4 } from "./schema.ts";
+import { SCHEMA_V1, SCHEMA_V2, SCHEMA_V3, SCHEMA_V4, SCHEMA_V5 } from "./schema.ts";
 
 /** Step n takes a ledger from version n to n + 1. Append only. */
-const STEPS: readonly string[] = [SCHEMA_V1, SCHEMA_V2, SCHEMA_V3, SCHEMA_V4];
+const STEPS: readonly string[] = [SCHEMA_V1, SCHEMA_V2, SCHEMA_V3, SCHEMA_V4, SCHEMA_V5];
 
 /** Bring the file to the newest version, a transaction for each step; a file from the future is refused. */
 export function migrate(file: DatabaseSync, steps: readonly string[] = STEPS): void {

@@ -182,3 +182,11 @@ CREATE INDEX builds_of_commit ON builds (repository_id, sha);
 export const SCHEMA_V4 = `
 ALTER TABLE builds ADD COLUMN events_before INTEGER NOT NULL DEFAULT 0;
 `;
+
+/** Version 5: when each secret was last seen in use. */
+export const SCHEMA_V5 = `
+CREATE TABLE secret_uses (
+  name TEXT PRIMARY KEY,
+  used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;

@@ -17,6 +17,7 @@ import { digestsOf, rankArtifacts } from "./rank-artifacts.ts";
 import { pruneLedger, readRetention } from "./retention.ts";
 
 const MIB = 1_024 ** 2;
+const DAY_MS = 24 * 3_600_000;
 /** Builds remembered for each release that is kept: a commit may have been built more than once. */
 const BUILDS_PER_RELEASE = 4;
 
@@ -25,6 +26,8 @@ export type GarbageSettings = ArtifactLimits & {
   readonly cacheBytes: number;
   /** Of one owner's build logs and functions' logs together. */
   readonly ownerLogBytes: number;
+  /** How long a secret is kept that functions had and none has any more. */
+  readonly keepSecretsMs: number;
   readonly retention: Retention;
   readonly intervalMs: number;
 };
@@ -40,6 +43,7 @@ export function readGarbageSettings(env: Env): GarbageSettings {
     cacheBytes: mib("cache_ceiling_mib", 10_240, 0),
     ownerLogBytes: mib("owner_logs_mib", 512, 1),
     intervalMs: read.milliseconds("garbage_interval", "1h"),
+    keepSecretsMs: read.integer("keep_secrets_days", 30, { min: 1, max: 36_500 }) * DAY_MS,
     ownerBytes: readOwnerQuotas(env).artifactBytes,
     retention: readRetention(env, keepReleases * BUILDS_PER_RELEASE),
   });

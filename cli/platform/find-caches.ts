@@ -98,7 +98,7 @@ async function measure(path: string, kind: Cache["kind"]): Promise<Cache> {
 }
 
 /** Paths `depth` levels below a folder. */
-async function foldersAt(folder: string, depth: number): Promise<readonly string[]> {
+export async function foldersAt(folder: string, depth: number): Promise<readonly string[]> {
   if (depth === 0) return [folder];
   const folders = (await entriesOf(folder)).filter((entry) => entry.isDirectory());
   const paths = folders.map(({ name }) => foldersAt(join(folder, name), depth - 1));

@@ -9,6 +9,8 @@ const WATCH_MS = 10_000;
 export type StartGarbageTools = {
   readonly garbage: Garbage;
   readonly room: Room;
+  /** What functions and repositories leave behind that are gone. */
+  readonly collectGone: readonly (() => Promise<unknown>)[];
   /** Between two rounds. */
   readonly intervalMs: number;
   readonly watchMs?: number;
@@ -19,6 +21,7 @@ export type StartGarbageTools = {
 export function startGarbage({
   garbage,
   room,
+  collectGone,
   intervalMs,
   watchMs = WATCH_MS,
   log,
@@ -27,6 +30,7 @@ export function startGarbage({
     garbage.pruneLedger,
     garbage.collectArtifacts,
     garbage.collectCaches,
+    ...collectGone,
     room.makeRoom,
   ];
   let busy = false;

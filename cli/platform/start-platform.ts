@@ -9,6 +9,8 @@ import type { PushToken } from "../git/push-folder.ts";
 import { runningFile } from "../running-file.ts";
 import { createAdmin } from "./admin.ts";
 import { readGarbageSettings } from "./collect-garbage.ts";
+import { collectLeftovers } from "./collect-leftovers.ts";
+import { collectSecrets } from "./collect-secrets.ts";
 import { followEngine } from "./follow-engine.ts";
 import { type Foundation, type PlatformOptions, type Stop, startFoundation } from "./foundation.ts";
 import { startIntake } from "./intake.ts";
@@ -71,13 +73,19 @@ async function begin(
   const { urls } = readPushConfig(settings.env);
   const sendDue = () => status.sendDue(log);
   onStop(await followEngine({ ledger, engine: engine.engine, urls, sendDue, log }));
-  const { intervalMs, keepReleases } = readGarbageSettings(settings.env);
+  const kept = readGarbageSettings(settings.env);
+  const { intervalMs, keepReleases } = kept;
   onStop(startKeepingVersions({ ledger, engine: engine.engine, keepReleases }));
   await queue.start();
   await forge.start();
   const sweeper = startSweeper({ ledger, gateway, status, log });
   onStop(() => sweeper.stop());
-  onStop(startGarbage({ garbage, room, intervalMs, log }));
+  const gone = { ledger, engine: engine.engine, dataFolder: data.path, settings: kept, log };
+  const collectGone = [
+    () => collectSecrets(gone, Date.now()),
+    () => collectLeftovers(gone, Date.now()),
+  ];
+  onStop(startGarbage({ garbage, room, collectGone, intervalMs, log }));
   onStop(startIntake({ ledger, apps, gateway, env: settings.env, status, log }));
 
   const listed = listSettings(settings.env);

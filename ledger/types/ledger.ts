@@ -183,5 +183,14 @@ export type Ledger = {
    * newest build of a branch, a status that is still to be told, or a delivery that may come again.
    */
   prune(retention: Retention, batch: number): Pruned;
+  /**
+   * Remember which of the stored secrets are used now. Answers those that were used once and not since
+   * `before`; one that never was, is somebody's who has not come to use it.
+   */
+  noteSecretUses(
+    stored: readonly string[],
+    isUsed: (name: string) => boolean,
+    before: UnixMs,
+  ): string[];
   close(): void;
 };
