@@ -205,6 +205,17 @@ test("a status, a list, a removal and a scale call the API of OpenFaaS", async (
   t.deepEqual(JSON.parse(seen.at(-1)?.body ?? ""), { serviceName: "alice-cart", replicas: 3 });
 });
 
+test("secrets are listed by name, and one that is not there is not removed", async (t) => {
+  const { gateway, seen } = await setUp(t, {
+    "GET /system/secrets": json(200, [{ name: "alice-db", namespace: "openfaas-fn" }]),
+    "DELETE /system/secrets": () => new Response("not found", { status: 404 }),
+  });
+
+  t.deepEqual(await gateway.listSecrets(), ["alice-db"]);
+  t.false(await gateway.removeSecret("alice-gone"));
+  t.deepEqual(JSON.parse(seen[1]?.body ?? ""), { name: "alice-gone" });
+});
+
 test("an aborted deploy stops waiting", async (t) => {
   const { url, close } = await serve(() => new Promise<Response>(() => {}), {
     port: 0,

@@ -35,6 +35,10 @@ export type GatewayClient = {
   /** False when there was nothing to delete. */
   remove(name: string): Promise<boolean>;
   scale(name: string, replicas: number): Promise<void>;
+  /** Names of all functions' secrets. */
+  listSecrets(): Promise<string[]>;
+  /** False when there was nothing to delete. */
+  removeSecret(name: string): Promise<boolean>;
 };
 
 type CallBody = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
@@ -95,6 +99,16 @@ export function createGatewayClient(
         replicas,
       });
     },
+
+    async listSecrets() {
+      const response = await system("GET", "secrets");
+      return secrets.parse(await response.json()).map(({ name }) => name);
+    },
+
+    async removeSecret(name) {
+      const response = await system("DELETE", "secrets", { name }, [404]);
+      return response.status !== 404;
+    },
   };
 
   async function signed(path: string, body: CallBody, options: CallOptions): Promise<Response> {
@@ -136,6 +150,7 @@ export function createGatewayClient(
   }
 }
 
+const secrets = z.array(z.object({ name: z.string() }));
 const refusal = z.object({ code: z.string(), message: z.string() });
 
 /** The answer's own code and message, or its text where it is not one of ours. */

@@ -139,6 +139,23 @@ test("releases that failed, and the same commit again, take nothing from what ca
   t.deepEqual(keys(), ["v1:2", "v1:3"]);
 });
 
+test("the artefacts of a function that is removed go, those of every release", async (t) => {
+  const { ledger, garbage, build, serve, keys, folders, wait } = await setUp(t);
+  for (const number of [1, 2]) {
+    serve(await build(`v1:${number}`), number);
+    wait(1);
+  }
+  await garbage.collectArtifacts();
+  const before = keys();
+
+  ledger.removeFunction("alice-cart");
+  await garbage.collectArtifacts();
+
+  t.deepEqual(before, ["v1:1", "v1:2"]);
+  t.deepEqual(keys(), []);
+  t.deepEqual(await folders(), []);
+});
+
 test("what a build under way has planned, and what the engine runs, stays", async (t) => {
   const { ledger, garbage, build, running, keys, folders } = await setUp(t);
   const planned = await build("v1:cart");

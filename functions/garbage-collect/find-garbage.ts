@@ -110,7 +110,7 @@ function keptServices(
 }
 
 /** The repository or the account went away; a build that asks only tidies up after itself. */
-function isRemoval({ buildId, functions }: GarbageRequest): boolean {
+export function isRemoval({ buildId, functions }: GarbageRequest): boolean {
   return buildId === undefined && functions.length === 0;
 }
 

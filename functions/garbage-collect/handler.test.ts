@@ -260,6 +260,36 @@ test("a repository that is removed takes its build logs along", async (t) => {
   t.is(await objects.get(key), undefined);
 });
 
+test("an account that leaves takes its secrets along, and nobody else's", async (t) => {
+  const { accept, goLive, collect, ledger, loopback } = setUp(t);
+  goLive(accept(), "cart");
+  const owner = { id: "forge:2", scm: "forge", login: "alice-b" } as const;
+  ledger.acceptPush(push({ owner, repository: repositoryOf(owner, 20) }));
+  loopback.deployed.push({ ...deployedFunction("by-hand"), secrets: ["alice-shared"] });
+  for (const name of ["alice-db", "alice-b-db", "alice-shared", "alicedb", "bob-db"])
+    loopback.secrets.add(name);
+
+  await collect({ repositoryId: shop.id });
+  const afterRepository = loopback.secrets.size;
+  await collect({ repo: "*" });
+
+  t.is(afterRepository, 5);
+  t.deepEqual([...loopback.secrets].sort(), ["alice-b-db", "alice-shared", "alicedb", "bob-db"]);
+});
+
+test("an account that came back keeps its secrets", async (t) => {
+  const { accept, goLive, collect, now, wait, loopback } = setUp(t);
+  goLive(accept(), "cart");
+  const left = now();
+  wait(1_000);
+  goLive(accept(), "cart");
+  loopback.secrets.add("alice-db");
+
+  await collect({ repo: "*", before: left });
+
+  t.deepEqual([...loopback.secrets], ["alice-db"]);
+});
+
 for (const [what, request] of [
   ["an owner without an id", { ownerId: "alice" }],
   ["an id with a path in it", { ownerId: "forge:../2" }],

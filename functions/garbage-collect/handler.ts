@@ -1,3 +1,4 @@
+import type { Build } from "#ledger/types/build.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Handler } from "#sdk/answer.ts";
 import { createAudit } from "#sdk/audit.ts";
@@ -6,13 +7,17 @@ import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";
 import type { GarbageRequest } from "#sdk/messages.ts";
 import type { ObjectStore } from "#sdk/object-store.ts";
-import { findGarbage, type Garbage, type GarbageLedger } from "./find-garbage.ts";
+import { findGarbage, type Garbage, type GarbageLedger, isRemoval } from "./find-garbage.ts";
+import { findSecrets } from "./find-secrets.ts";
 import { parseGarbageRequest } from "./parse-garbage-request.ts";
 
 /** Everything the handler may touch outside itself. */
 export type Tools = {
-  readonly ledger: GarbageLedger & Pick<Ledger, "cancelBuild" | "removeFunction">;
-  readonly gateway: Pick<GatewayClient, "list" | "remove" | "queue">;
+  readonly ledger: GarbageLedger & Pick<Ledger, "cancelBuild" | "listOwners" | "removeFunction">;
+  readonly gateway: Pick<
+    GatewayClient,
+    "list" | "remove" | "queue" | "listSecrets" | "removeSecret"
+  >;
   readonly objects: ObjectStore;
 };
 
@@ -32,6 +37,7 @@ export function createHandler({ ledger, gateway, objects }: Tools): Handler {
     }
 
     await forgetLogs(asked);
+    await forgetSecrets(asked, log);
     const message = `Garbage collection ran for ${asked.owner}/${asked.repo} - ${deleted.length} functions deleted.`;
     log.info("garbage-collected", { ...about, owner_id: asked.ownerId, deleted });
     if (deleted.length > 0) audit(message, about, log);
@@ -65,19 +71,37 @@ export function createHandler({ ledger, gateway, objects }: Tools): Handler {
 
   /** The logs of a repository go with it, unless it was pushed to again since. */
   async function forgetLogs(asked: GarbageRequest): Promise<void> {
-    if (asked.buildId !== undefined || asked.functions.length > 0) return;
-    const { ownerId, repositoryId, before = Number.POSITIVE_INFINITY } = asked;
+    if (!isRemoval(asked)) return;
+    const { ownerId, repositoryId } = asked;
     const folders =
       asked.repo === "*"
         ? ledger.listRepositories(ownerId).map(({ id }) => id)
         : repositoryId === undefined
           ? []
           : [repositoryId];
-    const recent = ledger.listBuilds({ ownerId, limit: 500 }).filter((b) => b.acceptedAt > before);
+    const recent = listSince(asked);
     for (const id of folders) {
       if (!recent.some((build) => build.repositoryId === id))
         await objects.remove(`${ownerId}/${id}`);
     }
+  }
+
+  /** Secrets are an account's, not a repository's: they go with it, unless it came back since. */
+  async function forgetSecrets(asked: GarbageRequest, log: Log): Promise<void> {
+    const owner = ledger.findOwner(asked.ownerId);
+    if (!isRemoval(asked) || asked.repo !== "*" || owner === undefined) return;
+    if (listSince(asked).length > 0) return;
+    const [stored, deployed] = [await gateway.listSecrets(), await gateway.list()];
+    for (const secret of findSecrets(stored, owner, ledger.listOwners(), deployed)) {
+      await gateway.removeSecret(secret);
+      log.info("secret-dropped", { secret, owner_id: owner.id });
+    }
+  }
+
+  /** Builds of the owner that came after what made the garbage. */
+  function listSince({ ownerId, before = Number.POSITIVE_INFINITY }: GarbageRequest): Build[] {
+    const builds = ledger.listBuilds({ ownerId, limit: 500 });
+    return builds.filter(({ acceptedAt }) => acceptedAt > before);
   }
 }
 

@@ -16,6 +16,8 @@ export type Loopback = {
   readonly jobs: QueuedJob[];
   /** Functions that are deployed; a DELETE takes them out. */
   readonly deployed: FunctionStatus[];
+  /** Names of secrets; a DELETE takes them out. */
+  readonly secrets: Set<string>;
   /** Names whose deletion fails with 500. */
   readonly undeletable: Set<string>;
   /** What `/async-function/` answers. */
@@ -43,6 +45,7 @@ export function createLoopback(
     gateway: createGatewayClient("http://gateway/", { user: "u", password: "p", key }, route),
     jobs: [],
     deployed: [],
+    secrets: new Set(),
     undeletable: new Set(),
     queueStatus: 202,
     lines,
@@ -54,6 +57,7 @@ export function createLoopback(
   async function route(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const request = new Request(input, init);
     const url = new URL(request.url);
+    if (url.pathname === "/system/secrets") return answerSecrets(request);
     if (url.pathname.startsWith("/system/")) return system(request);
     verifyCall(
       { method: request.method, path: `${url.pathname}${url.search}`, headers: request.headers },
@@ -90,6 +94,13 @@ export function createLoopback(
     if (index < 0) return new Response("not found", { status: 404 });
     loopback.deployed.splice(index, 1);
     return new Response(null, { status: 202 });
+  }
+
+  async function answerSecrets(request: Request): Promise<Response> {
+    if (request.method === "GET")
+      return Response.json([...loopback.secrets].map((name) => ({ name })));
+    const { name } = (await request.json()) as { name: string };
+    return new Response(null, { status: loopback.secrets.delete(name) ? 202 : 404 });
   }
 }
 
