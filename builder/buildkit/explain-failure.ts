@@ -9,7 +9,10 @@ const LOST: ReadonlySet<Code> = new Set([
   Code.Internal,
 ]);
 
-/** 422 `build-failed` with the step that failed, or 503 `buildkit-lost`. */
+/**
+ * 422 `build-failed` with the step that failed, 503 `buildkit-lost`, or 503 `buildkit-changed` where it does
+ * not know the exporter that the one before it had.
+ */
 export function explainFailure(
   error: unknown,
   isLost: boolean,
@@ -20,6 +23,15 @@ export function explainFailure(
     return new HttpError(503, "buildkit-lost", `BuildKit was lost: ${describe(error)}.`, {
       cause: error,
     });
+  if (failed.length === 0 && /^exporter "\w+" could not be found/.test(error.rawMessage))
+    return new HttpError(
+      503,
+      "buildkit-changed",
+      "BuildKit is another one than before; try again.",
+      {
+        cause: error,
+      },
+    );
   // Steps that run beside the failing one are cancelled, and say so.
   const step = failed.find((one) => !one.error.endsWith("context canceled"));
   if (/failed to push/.test(step?.error ?? error.rawMessage)) return refusePush(error);

@@ -48,11 +48,17 @@ const PRUNE_LIMIT_MS = 10 * 60_000;
 
 /** BuildKit at an address, inside a Docker engine or on its own. Nothing is opened before it is asked. */
 export function openBuildkit(address: BuildkitAddress): Buildkit {
+  // Asked once: to list workers, BuildKit starts a program for each foreign platform to see whether it runs.
+  let pushes: boolean | undefined;
   return {
     async build(build) {
       const { exporter, response } = await solve(address, build, async (control, signal) => {
-        const [worker] = await workersOf(control, signal);
-        return pickExporter(build, address, worker?.pushes ?? false);
+        pushes ??= (await workersOf(control, signal))[0]?.pushes ?? false;
+        return pickExporter(build, address, pushes);
+      }).catch((error: unknown) => {
+        // Another daemon, or the same with another store, may have taken its place.
+        pushes = undefined;
+        throw error;
       });
       const digest = response["containerimage.digest"];
       if (digest === undefined && exporter !== undefined)

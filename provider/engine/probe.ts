@@ -13,7 +13,8 @@ export type ProbeSettings = {
 const ANSWER_MS = 1_000;
 const ANSWER_BYTES = 64 * 1024;
 const INITIAL_DELAY_LIMIT_MS = 5 * 60_000;
-/** Between two questions. */
+/** Between two questions: most replicas listen within a few hundredths of a second, or after a long while. */
+const FIRST_PAUSE_MS = 3;
 const LONGEST_PAUSE_MS = 200;
 
 /** `com.openfaas.health.http.*` annotations; the defaults are `/_/health` at once. */
@@ -77,7 +78,7 @@ export async function awaitHealthy(
 ): Promise<string | undefined> {
   const deadline = performance.now() + times.initialDelayMs + times.deadlineMs;
   let last = `it never listened on ${door}`;
-  let intervalMs = 10;
+  let intervalMs = FIRST_PAUSE_MS;
   let healthySince: number | undefined;
 
   if (times.initialDelayMs > 0) await pause(times.initialDelayMs, signal);
