@@ -60,10 +60,11 @@ export function createEngine(
     publish: board.publish,
   });
   let closed = false;
+  let isSweepDue = false;
 
   const resumed = recorded.map((record) => manage(record.name, record).resume());
   const ready = Promise.all(resumed).then(() => {});
-  void secretTurn(sweepSecrets);
+  sweepSoon();
 
   return {
     kind: runtime.kind,
@@ -210,7 +211,17 @@ export function createEngine(
     shelf.keep(service, versions);
     const releases = versions.map(({ release, secretsOf = release }) => secretsOf);
     functions.get(service)?.keepSecretsOf(new Set(releases));
-    void secretTurn(sweepSecrets);
+    sweepSoon();
+  }
+
+  /** Many functions' versions are said at once. */
+  function sweepSoon(): void {
+    if (isSweepDue) return;
+    isSweepDue = true;
+    void secretTurn(async () => {
+      isSweepDue = false;
+      await sweepSecrets();
+    });
   }
 
   async function sweepSecrets(): Promise<void> {

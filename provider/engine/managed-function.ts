@@ -8,32 +8,23 @@ import { describe, type HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
 import { FUNCTION_NAMESPACE } from "#sdk/names.ts";
-import { closing, gaveWay, neverHealthy, notFound, notRecorded } from "../engine-errors.ts";
+import { closing, gaveWay, neverHealthy, notFound } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
 import { decideSwitchBack, isCrashLoop } from "./decide-switch-back.ts";
-import {
-  dropEarlier,
-  findEarlierSecrets,
-  listEarlier,
-  listValueIds,
-  readSecretsVersion,
-  retireSecrets,
-} from "./earlier-secrets.ts";
+import { listEarlier } from "./earlier-secrets.ts";
 import type { FunctionLog } from "./function-log.ts";
-import type { FunctionRecord, RecordStore, Release } from "./function-record.ts";
+import type { FunctionRecord, Release } from "./function-record.ts";
+import { createHeldRecord, type HeldRecord, type HeldRecordTools } from "./held-record.ts";
 import { facts, identify, reportEndpoints, reportRecord, showing } from "./report-record.ts";
-import type { SecretStore } from "./secret-store.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { StartFailure, Version } from "./version.ts";
 
-export type FunctionTools = {
+export type FunctionTools = HeldRecordTools & {
   readonly settings: EngineSettings;
   /** Replicas go on serving without the platform. */
   readonly keepsRunning: boolean;
-  readonly records: RecordStore;
-  readonly secrets: Pick<SecretStore, "idOf" | "isKept">;
   readonly functionLog: FunctionLog;
   readonly log: Log;
   /** Throws `missing-image` or `missing-secret` when the deployment cannot be started here. */
@@ -72,13 +63,8 @@ export type ManagedFunction = {
   serving(): { readonly release: Release; readonly at: FunctionEndpoints } | undefined;
   /** The value of now, also where it serves with an earlier one. */
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
-  /** Releases whose secrets' values are kept once they are retired. */
-  keepSecretsOf(releases: ReadonlySet<string>): void;
-  secretsVersion(release: string, secrets: readonly string[]): string;
-  /** Ids of the secrets' values that it needs. */
-  valueIds(): readonly string[];
   close(drainMs: number): Promise<void>;
-};
+} & Pick<HeldRecord, "keepSecretsOf" | "secretsVersion" | "valueIds">;
 
 type Candidate = { readonly version: Version; readonly published: Promise<ReleaseIdentity> };
 
@@ -87,14 +73,12 @@ export function createManagedFunction(
   tools: FunctionTools,
   recorded?: FunctionRecord,
 ): ManagedFunction {
-  const { settings, records, secrets } = tools;
+  const { settings, secrets } = tools;
   const log = tools.log.with({ function: name });
   const inTurn = createTurns(1);
   const retiring = new Set<Version>();
-  let record = recorded;
-  /** On its way to the disk. */
-  let writing: FunctionRecord | undefined;
-  let kept: ReadonlySet<string> | undefined;
+  const held = createHeldRecord(name, tools, recorded);
+  const { mustExist, write } = held;
   let current: Version | undefined;
   let candidate: Candidate | undefined;
   let publishedAt = Number.NEGATIVE_INFINITY;
@@ -121,8 +105,12 @@ export function createManagedFunction(
     },
     remove: () => inTurn(remove),
     scale: (replicas) => inTurn(() => scale(replicas)),
-    report: () => (record === undefined ? undefined : report(record)),
+    report() {
+      const record = held.read();
+      return record && report(record);
+    },
     inventory() {
+      const record = held.read();
       if (record?.current === undefined) return undefined;
       const { switchedBack } = record.current;
       return {
@@ -132,8 +120,12 @@ export function createManagedFunction(
         status: report(record),
       };
     },
-    endpoints: () => (record === undefined ? undefined : endpointsOf(record)),
+    endpoints() {
+      const record = held.read();
+      return record && endpointsOf(record);
+    },
     serving() {
+      const record = held.read();
       if (record === undefined || current === undefined) return undefined;
       return { release: current.release, at: endpointsOf(record) };
     },
@@ -142,13 +134,9 @@ export function createManagedFunction(
       await candidate?.version.refreshSecret(secret, value);
       await useCurrent(secret);
     },
-    keepSecretsOf(releases) {
-      kept = releases;
-    },
-    secretsVersion: (release, names) =>
-      readSecretsVersion(mustExist(), { release, secrets: names }, secrets),
-    valueIds: () =>
-      [record, writing].flatMap((one) => (one === undefined ? [] : listValueIds(one, kept))),
+    keepSecretsOf: held.keepSecretsOf,
+    secretsVersion: held.secretsVersion,
+    valueIds: held.valueIds,
     close,
   };
 
@@ -163,13 +151,12 @@ export function createManagedFunction(
     refuseWhenClosed();
     const limits = readScaleLimits(deployment, settings.maxReplicas);
     const newRelease = tools.createReleaseId();
+    const record = held.read();
     const { act, release } = decideDeploy(record, deployment, { mode, force, newRelease });
     if (act === "serving") return { published: Promise.resolve(identify(release)) };
     if (act === "starting" && candidate !== undefined) return candidate;
     await tools.check(deployment);
-    const earlierSecrets = findEarlierSecrets(record, deployment, secrets);
-    const next =
-      Object.keys(earlierSecrets).length === 0 ? release : { ...release, earlierSecrets };
+    const next = held.withSecrets(release);
     await write({
       v: 1,
       name,
@@ -220,12 +207,11 @@ export function createManagedFunction(
     const { next: _, previous: __, retired: ___, ...rest } = mustExist();
     // Nobody goes back to what gave way.
     const previous = version.release.switchedBack === undefined ? rest.current : undefined;
-    const retired = retireSecrets(mustExist(), secrets, kept);
     await write({
       ...rest,
       current: version.release,
       ...(previous ? { previous } : {}),
-      ...(retired.length === 0 ? {} : { retired }),
+      ...held.retireCurrent(),
     });
     const old = current;
     current = version;
@@ -248,6 +234,7 @@ export function createManagedFunction(
   async function judge(version: Version): Promise<void> {
     if (closed || version !== current || candidate !== undefined) return;
     const deaths = version.deathRun();
+    const record = held.read();
     if (record === undefined || !isCrashLoop(deaths, publishedAt, settings)) return;
     const next = decideSwitchBack(record, version.release, version.problem());
     if (next === undefined) return;
@@ -264,9 +251,9 @@ export function createManagedFunction(
 
   async function useCurrent(secret: string): Promise<void> {
     // Without waiting for a deploy that may take minutes, where nothing is to be done.
-    if (record === undefined || dropEarlier(record, secret) === undefined) return;
+    if (held.withoutEarlier(secret) === undefined) return;
     await inTurn(async () => {
-      const changed = record && dropEarlier(record, secret);
+      const changed = held.withoutEarlier(secret);
       if (changed !== undefined) await write(changed);
     });
   }
@@ -274,11 +261,10 @@ export function createManagedFunction(
   async function remove(): Promise<void> {
     refuseWhenClosed();
     mustExist();
-    await records.remove(name);
+    await held.remove();
     const serving = current;
     const starting = candidate?.version;
     life++;
-    record = undefined;
     current = undefined;
     candidate = undefined;
     tools.publish({ name, namespace: FUNCTION_NAMESPACE, endpoints: [], replicas: 0 });
@@ -290,11 +276,11 @@ export function createManagedFunction(
 
   async function scale(replicas: number): Promise<void> {
     refuseWhenClosed();
-    const held = mustExist();
-    const shown = showing(held);
+    const record = mustExist();
+    const shown = showing(record);
     const limits = readScaleLimits(shown.deployment, settings.maxReplicas);
     const wanted = decideScale(replicas, limits);
-    if (wanted !== held.replicas) await write({ ...held, replicas: wanted });
+    if (wanted !== record.replicas) await write({ ...record, replicas: wanted });
     if (current !== undefined) settle(current.serve(wanted));
     publish();
   }
@@ -320,31 +306,20 @@ export function createManagedFunction(
     return version;
   }
 
-  async function write(changed: FunctionRecord): Promise<void> {
-    writing = changed;
-    try {
-      await records.write(changed);
-      record = changed;
-    } catch (error) {
-      throw notRecorded(name, error);
-    } finally {
-      writing = undefined;
-    }
-  }
-
   function publish(): void {
+    const record = held.read();
     if (record !== undefined) tools.publish(endpointsOf(record));
   }
 
-  function endpointsOf(held: FunctionRecord): FunctionEndpoints {
-    return reportEndpoints(held, current?.endpoints() ?? []);
+  function endpointsOf(record: FunctionRecord): FunctionEndpoints {
+    return reportEndpoints(record, current?.endpoints() ?? []);
   }
 
-  function report(held: FunctionRecord): FunctionReport {
+  function report(record: FunctionRecord): FunctionReport {
     const availableReplicas = current?.endpoints().length ?? 0;
     const earlierSecrets = current === undefined ? [] : listEarlier(current.release, secrets);
     return {
-      ...reportRecord(held, availableReplicas, current?.problem()),
+      ...reportRecord(record, availableReplicas, current?.problem()),
       ...(earlierSecrets.length === 0 ? {} : { earlierSecrets }),
     };
   }
@@ -365,12 +340,8 @@ export function createManagedFunction(
 
   function superseded(release: Release): HttpError {
     if (closed) return closing();
+    const record = held.read();
     return record === undefined ? notFound(name) : gaveWay(name, release, record.fence);
-  }
-
-  function mustExist(): FunctionRecord {
-    if (record !== undefined) return record;
-    throw notFound(name);
   }
 
   function refuseWhenClosed(): void {
