@@ -106,6 +106,27 @@ test("a roll-back changes no address, and its release has that of its commit", a
   t.is(told.get("alice-cart")?.[0]?.release, id);
 });
 
+test("of a version that was rolled back to, what it was before is named for its secrets while it serves", async (t) => {
+  const { ledger, start, release, names, told } = setUp(t);
+  start();
+  const one = release(1);
+  const two = release(2);
+  const [, first] = ledger.listReleases("alice-cart", 10);
+  if (first === undefined) throw new Error("nothing was released");
+  const secretsOf = () => told.get("alice-cart")?.map((version) => version.secretsOf);
+
+  const { id } = ledger.declareRollback(first);
+  ledger.markRelease(id, "alice-cart", "serving");
+  await names();
+  const serving = secretsOf();
+  release(3);
+  await names();
+
+  t.deepEqual([first.id, serving], [one, [one, undefined]]);
+  t.not(one, two);
+  t.deepEqual(secretsOf(), [undefined, undefined, undefined]);
+});
+
 test("a version whose artefact is gone has no address any more", async (t) => {
   const { ledger, start, release, names } = setUp(t);
   start();
