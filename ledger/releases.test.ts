@@ -1,4 +1,5 @@
 import test from "ava";
+import { labels } from "#sdk/labels.ts";
 import { ClaimLost, NameTaken } from "./errors.ts";
 import {
   alice,
@@ -224,6 +225,24 @@ test("a roll-back declares what was deployed before under a fence of its own, th
   reopened.markRelease(back.id, "alice-cart", "serving");
   t.deepEqual(reopened.listUnfinishedRollbacks(), []);
   t.deepEqual(reopened.currentRelease("alice-cart"), { ...back, state: "serving" });
+});
+
+test("a roll-back with another version of its secrets is another release", (t) => {
+  const { ledger } = setUp(t);
+  serve(ledger, deploying(ledger), "one");
+  serve(ledger, deploying(ledger), "two");
+  const [, one] = ledger.listReleases("alice-cart", 2);
+  if (one === undefined) return t.fail();
+  const withSecrets = (version: string) => {
+    const given = { ...one.deployment.labels, [labels.secretsVersion]: version };
+    return ledger.declareRollback({ ...one, deployment: { ...one.deployment, labels: given } });
+  };
+
+  const [plain, first, second] = [ledger.declareRollback(one), withSecrets("a"), withSecrets("b")];
+
+  t.is(new Set([plain.id, first.id, second.id]).size, 3);
+  t.is(withSecrets("b").id, second.id);
+  t.is(second.deployment.labels?.[labels.secretsVersion], "b");
 });
 
 test("a roll-back goes above the fence that the engine reports or a push took meanwhile", (t) => {
