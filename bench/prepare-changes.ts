@@ -11,10 +11,7 @@ import { push } from "./push.ts";
 import type { Place } from "./with-platform.ts";
 
 const run = promisify(execFile);
-/**
- * Between two questions whether a new version answers; the resolution of the result. Functions that change
- * together share it: asked each so often, they would take the machine from what is measured.
- */
+/** Between two questions whether a new version answers; the resolution of the result. */
 const POLL_MS = 3;
 const LIVE_LIMIT_MS = 60_000;
 
@@ -31,11 +28,15 @@ export type Sample = {
   readonly stages: ReadonlyMap<string, number>;
 };
 
-/** A repository of `count` small functions that is live, and changes of the first, or of all, of them. */
+/**
+ * A repository of `count` small functions that is live, and changes of the first, or of all, of them.
+ * `pollMs` is between two questions whether a new version answers.
+ */
 export async function prepareChanges(
   { platform, repository }: Place,
   owner: string,
   count: number,
+  pollMs = POLL_MS,
 ) {
   const names = Array.from({ length: count }, (_, at) => `fn${at}`);
   const work = await repository();
@@ -50,7 +51,7 @@ export async function prepareChanges(
   return {
     change(all = false): Promise<Sample> {
       const changed = all ? names : names.slice(0, 1);
-      return changeOnce(platform, { work, url, bare, owner, changed }, `v${++version}`);
+      return changeOnce(platform, { work, url, bare, owner, changed, pollMs }, `v${++version}`);
     },
     close: () => rm(bare, { recursive: true, force: true }),
   };
@@ -63,20 +64,20 @@ type Target = {
   readonly owner: string;
   /** Functions that the commit changes. */
   readonly changed: readonly string[];
+  readonly pollMs: number;
 };
 
 async function changeOnce(platform: Platform, target: Target, version: string): Promise<Sample> {
-  const { work, url, bare, owner, changed } = target;
+  const { work, url, bare, owner, changed, pollMs } = target;
   const handlers = changed.map((name) => [`${name}/handler.js`, answering(version)] as const);
   const sha = await work.commit(Object.fromEntries(handlers));
   const barePushMs = await push(work, bare);
 
   const startedAt = Date.now();
-  const pollMs = POLL_MS * changed.length;
-  const live = changed.map((name) => pollUntil(platform.url, `${owner}-${name}`, version, pollMs));
+  const services = changed.map((name) => `${owner}-${name}`);
+  const live = pollAll(platform.url, services, version, pollMs);
   const pushed = push(work, url).then(async (ms) => ({ ms, build: await findLive(platform, sha) }));
-  const [{ ms: pushMs, build }, ...liveAts] = await Promise.all([pushed, ...live]);
-  const liveAt = Math.max(...liveAts);
+  const [{ ms: pushMs, build }, liveAt] = await Promise.all([pushed, live]);
   const movedAt = await refMovedAt(platform, build);
   const stages = divide(movedAt, build, await platform.events(build.id), liveAt);
   return { liveMs: liveAt - movedAt, pushLiveMs: liveAt - startedAt, pushMs, barePushMs, stages };
@@ -94,6 +95,21 @@ async function makeBare(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ofc-bench-bare-"));
   await run("git", ["init", "--quiet", "--bare", folder]);
   return folder;
+}
+
+/**
+ * When the last of them answers with this text; Unix milliseconds. One after the other: what all of them
+ * were asked meanwhile would take the cores from what is measured.
+ */
+async function pollAll(
+  url: string,
+  services: readonly string[],
+  text: string,
+  pollMs: number,
+): Promise<number> {
+  let liveAt = 0;
+  for (const service of services) liveAt = await pollUntil(url, service, text, pollMs);
+  return liveAt;
 }
 
 /** Ask every `pollMs` until the function answers 200 with this text; Unix milliseconds. */

@@ -20,14 +20,20 @@ export type BenchBuilder = {
 
 const KEY: PayloadKey = { id: "bench", secret: "bench" };
 
+/** As `ofc` starts the platform, of which the builder is a part. */
+const FLAGS = ["--max-semi-space-size=1"];
+const ALLOCATOR = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
+
 /** The image builder in a process of its own, on this Docker. */
 export async function startBuilder(docker: string, maxContextBytes: number): Promise<BenchBuilder> {
   const dataFolder = await mkdtemp(join(tmpdir(), "ofc-bench-builder-"));
   const socketPath = join(dataFolder, "b.sock");
   const spec: BuilderSpec = { docker, dataFolder, socketPath, key: KEY, maxContextBytes };
-  const child = fork(fileURLToPath(new URL("./builder-worker.ts", import.meta.url)), [
-    JSON.stringify(spec),
-  ]);
+  const child = fork(
+    fileURLToPath(new URL("./builder-worker.ts", import.meta.url)),
+    [JSON.stringify(spec)],
+    { execArgv: FLAGS, env: { ...process.env, ...ALLOCATOR } },
+  );
   const ended = once(child, "exit");
   const [ready] = await Promise.race([once(child, "message"), ended]);
   if (ready !== "ready") throw new Error(`The builder's process ended with ${ready}.`);
