@@ -16,10 +16,14 @@ export type Setting = {
 /** Every unusable variable at once, with what it holds and what was expected. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** Each begins with the variable's name. */
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(
       `Configuration is not usable:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
     );
+    this.problems = problems;
   }
 }
 

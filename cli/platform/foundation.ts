@@ -4,6 +4,7 @@ import type { Ledger } from "#ledger/types/ledger.ts";
 import type { Env } from "#sdk/env.ts";
 import { createGatewayClient, type GatewayClient } from "#sdk/gateway-client.ts";
 import { createLog, type Log } from "#sdk/log.ts";
+import { checkSettings } from "./check-settings.ts";
 import { chooseEngine, type EngineKind } from "./choose-engine.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { createFaultPoint } from "./fault-point.ts";
@@ -71,6 +72,7 @@ export async function startFoundation(
   const chosen = await chooseEngine(data.path, options.engine, () => checkDocker(read.env));
   if (chosen.whyNotDocker !== undefined) options.say(`not Docker: ${chosen.whyNotDocker}`);
   const given = withEngine(read, chosen.kind);
+  await checkSettings(given.env, chosen.kind);
   const secrets = await readPlatformSecrets(data.secrets);
   const sockets = socketUrls(data.run);
 
