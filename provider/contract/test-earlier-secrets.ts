@@ -86,6 +86,20 @@ export function testEarlierSecrets(check: Check): void {
   );
 
   check(
+    "what goes back to a release whose secret was updated meanwhile has the updated value",
+    async (t, { engine, image }) => {
+      const back = await bringBack(engine, image);
+      await engine.updateSecret(keyOf("newer"));
+      await engine.deploy(asking(image, "four", 4));
+
+      await engine.deploy({ ...back, labels: { ...back.labels, ...labelled("r-one-5", 5) } });
+
+      t.is(await readKey(engine), "newer");
+      t.is((await engine.status("fn"))?.earlierSecrets, undefined);
+    },
+  );
+
+  check(
     "a version at an address of its own has the secrets of now, whatever its release was brought back with",
     async (t, { engine, image }) => {
       const back = await bringBack(engine, image);

@@ -73,8 +73,8 @@ export function findEarlierSecrets(
 }
 
 /**
- * Values of that version; else those that a release which was brought back with it has come to since, because
- * whoever returns to that release wants what it served with.
+ * Values of that version. A release that was brought back with it may have come to others since, by an update:
+ * whoever returns to that one, as a push that fails does, wants what it served with.
  */
 function findVersion(
   record: FunctionRecord | undefined,
@@ -82,6 +82,8 @@ function findVersion(
   values: Values,
 ): SecretIds | undefined {
   if (record === undefined) return undefined;
+  const replaced = record.retired?.at(-1);
+  if (replaced?.brought === version) return replaced.ids;
   const all = retireSecrets(record, values, undefined).toReversed();
   const found =
     all.find(({ ids }) => versionOf(ids) === version) ??
