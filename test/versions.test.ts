@@ -203,6 +203,8 @@ async function setUp(
       const { output } = await shop.push(`${url}/shop.git`);
       t.regex(output, /live in /, output);
       const sha = commit.slice(0, 7);
+      const address = `${platform.url}function/alice-cart--${sha}`;
+      t.true(output.includes(`remote:   this version stays at ${address}`), output);
       await until(async () => (await ask(`alice-cart--${sha}`)).status === 200);
       return sha;
     },

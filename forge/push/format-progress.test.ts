@@ -69,6 +69,7 @@ const TABLE: readonly {
       "live in 0.46 s",
       "  http://h/function/alice-cart       http://alice.localhost/cart",
       "  http://h/function/alice-banner",
+      "  this version stays at http://h/function/alice-cart--1a2b3c4, likewise banner",
     ],
   },
   {
@@ -132,6 +133,60 @@ const TABLE: readonly {
       "a     unchanged",
       "cart  unchanged",
       "live in 0.08 s",
+    ],
+  },
+  {
+    title: "the address of the version that is new, not of one that was left alone",
+    events: [
+      planned,
+      { type: "function", name: "banner", step: "healthy", ms: 20 },
+      { type: "function", name: "cart", step: "unchanged" },
+      {
+        type: "ended",
+        state: "live",
+        reason: "",
+        ms: 80,
+        urls: [
+          { name: "cart", url: "http://h/function/alice-cart" },
+          { name: "banner", url: "http://h/function/alice-banner" },
+        ],
+      },
+    ],
+    lines: [
+      HEAD,
+      "banner  healthy 20 ms",
+      "cart    unchanged",
+      "live in 0.08 s",
+      "  http://h/function/alice-cart",
+      "  http://h/function/alice-banner",
+      "  this version stays at http://h/function/alice-banner--1a2b3c4",
+    ],
+  },
+  {
+    title: "one line for the versions of many functions",
+    events: [
+      planned,
+      ...["cart", "banner", "mail"].map(
+        (name): Said => ({ type: "function", name, step: "healthy" }),
+      ),
+      {
+        type: "ended",
+        state: "live",
+        reason: "",
+        ms: 80,
+        urls: ["cart", "banner", "mail"].map((name) => ({ name, url: `http://h/${name}` })),
+      },
+    ],
+    lines: [
+      HEAD,
+      "cart    healthy",
+      "banner  healthy",
+      "mail    healthy",
+      "live in 0.08 s",
+      "  http://h/cart",
+      "  http://h/banner",
+      "  http://h/mail",
+      "  this version stays at http://h/cart--1a2b3c4, likewise the other 2",
     ],
   },
   {

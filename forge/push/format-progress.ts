@@ -4,6 +4,8 @@ import { plainText } from "./plain-text.ts";
 
 /** What was told so far about one build; it decides how the next event reads. */
 export type ProgressState = {
+  /** 40 or 64 hex digits. */
+  readonly sha?: string;
   readonly fetchedMs?: number;
   /** What the build was last said to wait for; saying it again tells nothing. */
   readonly waitingFor?: string;
@@ -16,6 +18,8 @@ type FunctionProgress = {
   /** Last lines of its build log. */
   readonly log: readonly string[];
   readonly unchanged: boolean;
+  /** A version of this push serves. */
+  readonly deployed: boolean;
 };
 
 type Told = { readonly state: ProgressState; readonly lines: readonly string[] };
@@ -24,7 +28,13 @@ type EndedEvent = Extract<BuildEvent, { type: "ended" }>;
 
 /** Lines of a build log that a failure shows. */
 const LOG_TAIL = 20;
-const NOTHING: FunctionProgress = { step: "waiting", parts: [], log: [], unchanged: false };
+const NOTHING: FunctionProgress = {
+  step: "waiting",
+  parts: [],
+  log: [],
+  unchanged: false,
+  deployed: false,
+};
 
 export const nothingTold: ProgressState = { functions: {} };
 
@@ -78,15 +88,15 @@ function tellPlan(state: ProgressState, event: Extract<BuildEvent, { type: "plan
   const count = event.functions.length === 1 ? "1 function" : `${event.functions.length} functions`;
   const repository = plainText(event.repository.split("/").at(-1) ?? event.repository);
   const head = `${repository}@${event.sha.slice(0, 7)}  ${count}${listed === "" ? "" : `: ${listed}`}`;
-  return { state: { ...state, functions }, lines: [head] };
+  return { state: { ...state, sha: event.sha, functions }, lines: [head] };
 }
 
 function tellFunction(state: ProgressState, event: FunctionEvent): Told {
   const name = plainText(event.name);
   const known = state.functions[name] ?? NOTHING;
   const took = event.ms === undefined ? "" : ` ${formatDuration(event.ms)}`;
-  const done = (text: string): Told => ({
-    state: remember(state, name, { step: "done", unchanged: false }),
+  const done = (text: string, deployed = known.deployed): Told => ({
+    state: remember(state, name, { step: "done", unchanged: false, deployed }),
     lines: [`${pad(state, name)}${text}`],
   });
 
@@ -100,7 +110,7 @@ function tellFunction(state: ProgressState, event: FunctionEvent): Told {
     case "starting":
       return { state: remember(state, name, { step: "starting" }), lines: [] };
     case "healthy":
-      return done([...fetched(state), ...known.parts, `healthy${took}`].join(" · "));
+      return done([...fetched(state), ...known.parts, `healthy${took}`].join(" · "), true);
     case "unchanged":
       return done("unchanged");
     case "removed":
@@ -136,7 +146,12 @@ function tellEnd(state: ProgressState, event: EndedEvent): string[] {
     .map(([name]) => `${pad(state, name)}unchanged`);
   switch (event.state) {
     case "live":
-      return [...left, `live in ${formatSeconds(event.ms)}`, ...formatUrls(event.urls)];
+      return [
+        ...left,
+        `live in ${formatSeconds(event.ms)}`,
+        ...formatUrls(event.urls),
+        ...formatVersions(state, event.urls),
+      ];
     case "failed":
       return [
         `failed after ${formatSeconds(event.ms)}: ${reason}`,
@@ -165,6 +180,17 @@ function formatUrls(urls: readonly FunctionUrl[]): string[] {
       ? `  ${plainText(url)}`
       : `  ${plainText(url).padEnd(width + 4)} ${plainText(prettyUrl)}`,
   );
+}
+
+/** One line for the addresses that this push's versions have of their own, however many there are. */
+function formatVersions({ sha, functions }: ProgressState, urls: readonly FunctionUrl[]): string[] {
+  const [first, ...others] = urls.filter(({ name }) => functions[plainText(name)]?.deployed);
+  if (first === undefined || sha === undefined) return [];
+  const stays = `  this version stays at ${plainText(first.url)}--${sha.slice(0, 7)}`;
+  const [second, third] = others;
+  if (second === undefined) return [stays];
+  const rest = third === undefined ? plainText(second.name) : `the other ${others.length}`;
+  return [`${stays}, likewise ${rest}`];
 }
 
 /** Always seconds, so that two pushes compare at a glance. */
