@@ -1,30 +1,19 @@
 import type { z } from "zod";
 import { HttpError } from "#sdk/errors.ts";
+import { readBounded } from "#sdk/read-bounded.ts";
 
 /** Largest body of a call, in bytes: a deployment with its variables, or a secret in base64. */
 const LIMIT_BYTES = 2 * 1024 * 1024;
 
 /** Read and parse a JSON body; throws 400 `invalid` that names the field, 413 when it is too long. */
 export async function readBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
-  const text = await readText(request);
-  const result = schema.safeParse(parseJson(text));
+  const body = await readBounded(request, { limitBytes: LIMIT_BYTES });
+  const result = schema.safeParse(parseJson(body.toString("utf8")));
   if (result.success) return result.data;
   const problems = result.error.issues.map(
     ({ path, message }) => `${path.map(String).join(".") || "the body"}: ${message}`,
   );
   throw invalid(problems.slice(0, 5).join("; "));
-}
-
-async function readText(request: Request): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request.body ?? []) {
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes > LIMIT_BYTES)
-      throw new HttpError(413, "too-large", `The body is longer than ${LIMIT_BYTES} bytes.`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { HttpError } from "#sdk/errors.ts";
 import { FUNCTION_NAMESPACE, SYSTEM_NAMESPACE, splitServiceName } from "#sdk/names.ts";
+import { readBounded } from "#sdk/read-bounded.ts";
 import { refuseCallbackUrl } from "./callback-address.ts";
 
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -93,26 +94,12 @@ export function keepHeaders(headers: Headers): Record<string, string> {
 
 /** Read a body of at most `limitBytes`; throws 413, and 400 when the caller stops half-way. */
 export async function readBody(request: Request, limitBytes: number): Promise<Buffer> {
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > limitBytes) throw tooLarge(limitBytes);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of streamOf(request)) {
-    size += chunk.length;
-    if (size > limitBytes) throw tooLarge(limitBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-async function* streamOf(request: Request): AsyncIterable<Uint8Array> {
-  try {
-    if (request.body !== null) yield* request.body;
-  } catch (cause) {
+  return readBounded(request, { limitBytes, tooLarge }).catch((cause: unknown) => {
+    if (cause instanceof HttpError) throw cause;
     throw new HttpError(400, "body-unreadable", "The body ended before it was complete.", {
       cause,
     });
-  }
+  });
 }
 
 function tooLarge(limitBytes: number): HttpError {

@@ -1,13 +1,12 @@
 import { answerRequests, type Handler } from "#sdk/answer.ts";
+import { checkMessage } from "#sdk/check-message.ts";
 import { type Env, readEnv } from "#sdk/env.ts";
-import { HttpError } from "#sdk/errors.ts";
 import { createGatewayClient, type GatewayClient } from "#sdk/gateway-client.ts";
 import {
   createNonceMemory,
   type NonceMemory,
   type PayloadKey,
   verifyCall,
-  verifyContent,
 } from "#sdk/internal-signature.ts";
 import { createLog, type Log } from "#sdk/log.ts";
 import { SYSTEM_NAMESPACE, type SystemFunction } from "#sdk/names.ts";
@@ -25,9 +24,6 @@ export type StandAlone = {
   /** Serve until SIGTERM; calls must carry the internal signature unless anybody may call. */
   serve(handler: Handler, options?: { readonly open?: boolean }): Promise<Served>;
 };
-
-/** Longest body of a call between functions, in bytes. */
-const MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /** Read the variables and secrets that all functions share; JSON log lines go to `write`. */
 export async function standAlone(
@@ -77,13 +73,10 @@ export async function standAlone(
 function verifying(name: SystemFunction, handler: Handler, key: PayloadKey): Handler {
   const nonces: NonceMemory = createNonceMemory();
   return async (request, log) => {
-    const { method, headers, signal } = request;
+    const { method, headers } = request;
     verifyCall({ method, path: signedPath(name, request.url), headers }, [key], nonces);
-    const hasDigest = headers.get("x-content-key")?.startsWith("sha256:") ?? false;
-    if (method === "GET" || method === "HEAD" || !hasDigest) return handler(request, log);
-    const body = await readMessage(request);
-    verifyContent(body, headers);
-    return handler(new Request(request.url, { method, headers, body, signal }), log);
+    await checkMessage(request);
+    return handler(request, log);
   };
 }
 
@@ -93,18 +86,6 @@ function signedPath(name: SystemFunction, url: string): string {
   const rest =
     pathname === `/${name}` || pathname === "/" ? "" : pathname.replace(`/${name}/`, "/");
   return `/function/${name}.${SYSTEM_NAMESPACE}${rest}${search}`;
-}
-
-async function readMessage(request: Request): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > MESSAGE_LIMIT_BYTES)
-      throw new HttpError(413, "too-large", `A message is at most ${MESSAGE_LIMIT_BYTES} bytes.`);
-    chunks.push(chunk);
-  }
-  return new Uint8Array(Buffer.concat(chunks));
 }
 
 /** End with the last request when asked to, at the latest after `drainMs`. */

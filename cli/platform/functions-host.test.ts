@@ -78,7 +78,7 @@ test("a message of more than four megabytes is refused while it still comes in",
   const response = await answer(request);
 
   t.is(response.status, 413);
-  t.like(await response.json(), { code: "too-large" });
+  t.like(await response.json(), { code: "body-too-large" });
   t.true(pulled < 8);
 });
 

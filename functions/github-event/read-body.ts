@@ -1,4 +1,5 @@
 import { HttpError } from "#sdk/errors.ts";
+import { readBounded } from "#sdk/read-bounded.ts";
 
 /** The largest payload GitHub delivers: 25 MiB (spec/threats.md section 1). */
 export const BODY_LIMIT_BYTES = 25 * 1024 * 1024;
@@ -9,27 +10,12 @@ export async function readBody(
   timeoutMs: number,
   limitBytes = BODY_LIMIT_BYTES,
 ): Promise<Buffer<ArrayBuffer>> {
-  if (Number(request.headers.get("content-length") ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = request.body?.getReader();
-  if (reader === undefined) return Buffer.alloc(0);
-
-  let late = false;
-  const deadline = setTimeout(() => {
-    late = true;
-    reader.cancel().catch(() => undefined); // The sender is gone already; nobody is left to tell.
-  }, timeoutMs);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(tooSlow(timeoutMs)), timeoutMs);
   try {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      size += read.value.length;
-      if (size > limitBytes) throw tooLarge(limitBytes);
-      chunks.push(read.value);
-    }
-    if (late) throw tooSlow(timeoutMs);
-    return Buffer.concat(chunks);
+    return await readBounded(request, { limitBytes, tooLarge, signal: deadline.signal });
   } finally {
-    clearTimeout(deadline);
+    clearTimeout(timer);
   }
 }
 
