@@ -50,8 +50,9 @@ test("a platform killed between the ref update and the delivery delivers when it
   });
   await poll(() => output.includes("did not take the push yet") || undefined);
 
+  const pushed = once(push, "exit");
   await killHard(child);
-  const [code] = await once(push, "exit");
+  const [code] = await pushed;
   await (await forge.open()).start();
 
   t.not(code, 0);
@@ -111,8 +112,9 @@ test("a pusher that is killed does not stop its push", async (t) => {
   });
   const signal = await seen.promise;
 
+  const pushed = once(push, "exit");
   process.kill(-Number(push.pid), "SIGKILL");
-  await once(push, "exit");
+  await pushed;
 
   await poll(() => signal.aborted || undefined);
   t.is(forge.received.length, 1);

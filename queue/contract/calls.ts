@@ -133,7 +133,7 @@ export function testCalls({ test, setUp, openJobs }: Contract): void {
 
   test.serial("a function that does not answer in its time is tried again", async (t) => {
     const { post, calls, reaches } = await setUp(t, {
-      invocations: { timeoutMs: 100 },
+      invocations: { timeoutMs: 1_000 },
       respond: (_call, response, nth) => void (nth < 2 || response.end()),
     });
 
