@@ -63,7 +63,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 /** Everything is open: serve what was deployed, go on with what was promised, and tell where we are. */
 async function begin(
   base: Foundation,
-  { engine, functions, queue, forge, apps, garbage, room }: Rooms,
+  { engine, builder, functions, queue, forge, apps, garbage, room }: Rooms,
   onStop: (stop: Stop) => void,
 ): Promise<void> {
   const { ledger, gateway, policy, settings, sockets, data, url, log } = base;
@@ -90,7 +90,8 @@ async function begin(
 
   const listed = listSettings(settings.env);
   const tools = { ledger, gateway, queue, forge, policy, keepReleases, publicUrl: url, log };
-  const admin = createAdmin({ ...tools, engine: engine.engine, settings: listed });
+  const bases = builder.bases && { bases: builder.bases };
+  const admin = createAdmin({ ...tools, ...bases, engine: engine.engine, settings: listed });
   onStop(await serveRoom(sockets.admin, admin, log));
   const socket = sockets.admin.slice("unix:".length);
   await writeDurably(runningFile(data.path), JSON.stringify({ pid: process.pid, url, socket }));
