@@ -1,11 +1,11 @@
 import test from "ava";
 import { labels } from "#sdk/labels.ts";
+import { goLive } from "./test-support/go-live.ts";
 import {
   buildOf,
   claim,
   deployUp,
   plannedFunction,
-  planOf,
   push,
   releaseDraft,
   setUp,
@@ -17,14 +17,8 @@ import type { SwitchBack } from "./types/switch-back.ts";
 
 /** A push whose release serves; its build is live. */
 function serve(ledger: Ledger, number: number): Build {
-  const build = buildOf(ledger.acceptPush(push({ sha: shaOf(number) })));
-  const held = claim(ledger, build);
   const planned = { ...plannedFunction("cart"), key: `v1:${number}` };
-  deployUp(ledger, held, planOf(planned));
-  ledger.declareRelease(held, releaseDraft("alice-cart", `release-${number}`));
-  ledger.markRelease(`release-${number}`, "alice-cart", "serving");
-  ledger.endBuild(held, "live", "", []);
-  return build;
+  return goLive(ledger, { sha: shaOf(number), planned, release: { id: `release-${number}` } });
 }
 
 function backOf(build: Build): SwitchBack {

@@ -1,14 +1,6 @@
 import { z } from "zod";
-import {
-  buildOf,
-  claim,
-  deployUp,
-  push,
-  releaseDraft,
-  repositoryOf,
-  shaOf,
-} from "#ledger/test-support/set-up.ts";
-import type { Ledger } from "#ledger/types/ledger.ts";
+import { goLive } from "#ledger/test-support/go-live.ts";
+import { buildOf, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
 import { startAdmin, testAdmin } from "../../test/helpers/start-admin.ts";
 import { until } from "../../test/helpers/until.ts";
 import { connectAdmin } from "../admin-client.ts";
@@ -16,20 +8,9 @@ import { BUILDS, FUNCTIONS } from "../views.ts";
 
 const anything = z.unknown();
 
-/** alice-cart serves, from a build that is live. */
-function makeLive(ledger: Ledger) {
-  const build = buildOf(ledger.acceptPush(push({ sha: shaOf(1) })));
-  const held = claim(ledger, build);
-  deployUp(ledger, held);
-  const release = ledger.declareRelease(held, releaseDraft());
-  ledger.markRelease(release.id, release.service, "serving");
-  ledger.endBuild(held, "live", "", []);
-  return build;
-}
-
 testAdmin("functions are those the ledger says serve, with what the gateway counts", async (t) => {
   const { ledger, deploy, dataFolder } = await startAdmin(t);
-  makeLive(ledger);
+  goLive(ledger);
   deploy("alice-cart");
   deploy("alice-undeclared");
   const admin = await connectAdmin(dataFolder);
@@ -137,7 +118,7 @@ testAdmin(
   "a redeploy by function, repository or build accepts the commit again and queues it",
   async (t) => {
     const { ledger, loopback, dataFolder } = await startAdmin(t);
-    const live = makeLive(ledger);
+    const live = goLive(ledger);
     const admin = await connectAdmin(dataFolder);
     const shape = z.object({ build: z.string(), sha: z.string() });
 
@@ -160,7 +141,7 @@ testAdmin(
 
 testAdmin("a function that is removed is gone from the gateway and the ledger", async (t) => {
   const { ledger, loopback, deploy, dataFolder } = await startAdmin(t);
-  makeLive(ledger);
+  goLive(ledger);
   deploy("alice-cart");
   const admin = await connectAdmin(dataFolder);
 
@@ -175,7 +156,7 @@ testAdmin(
   "a removal that fails keeps the function in the ledger, to be removed again",
   async (t) => {
     const { ledger, loopback, deploy, dataFolder } = await startAdmin(t);
-    makeLive(ledger);
+    goLive(ledger);
     deploy("alice-cart");
     loopback.undeletable.add("alice-cart");
     const admin = await connectAdmin(dataFolder);

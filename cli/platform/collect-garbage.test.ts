@@ -2,15 +2,14 @@ import { access, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { goLive } from "#ledger/test-support/go-live.ts";
 import {
   alice,
   buildOf,
   claim,
-  deployUp,
   plannedFunction,
   planOf,
   push,
-  releaseDraft,
   setUp as setUpLedger,
   shaOf,
 } from "#ledger/test-support/set-up.ts";
@@ -71,13 +70,9 @@ async function setUp(t: ExecutionContext, env: Record<string, string> = {}) {
     },
     /** A push that makes `digest` serve as alice-cart, or tries to. */
     serve(digest: string, number: number, state: ReleaseState = "serving"): void {
-      const held = claim(ledger, buildOf(ledger.acceptPush(push({ sha: shaOf(number) }))));
-      deployUp(ledger, held, planOf(plannedFunction("cart")));
+      const release = { id: `release-${number}`, digest };
+      goLive(ledger, { sha: shaOf(number), release, state });
       ledger.forgetArtifact(alice.id, "v1:cart");
-      const id = `release-${number}`;
-      ledger.declareRelease(held, { ...releaseDraft("alice-cart", id), digest });
-      ledger.markRelease(id, "alice-cart", state);
-      ledger.endBuild(held, "live", "", []);
     },
     keys: () => ledger.listArtifacts().map(({ key }) => key),
     folders: async () => (await readdir(join(dataFolder, "artifacts"))).sort(),

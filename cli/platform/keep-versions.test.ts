@@ -1,12 +1,8 @@
 import test, { type ExecutionContext } from "ava";
+import { goLive } from "#ledger/test-support/go-live.ts";
 import {
   alice,
-  buildOf,
-  claim,
-  deployUp,
   plannedFunction,
-  planOf,
-  push,
   releaseDraft,
   setUp as setUpLedger,
   shaOf,
@@ -20,6 +16,7 @@ import { removeFunctions } from "./remove-functions.ts";
 /** A ledger, and what an engine is told to keep. */
 function setUp(t: ExecutionContext, keepReleases = 5) {
   const { ledger, wait } = setUpLedger(t);
+  let released = 0;
   const told = new Map<string, readonly KeptVersion[]>();
   const engine = {
     keepVersions: (service: string, all: readonly KeptVersion[]) => void told.set(service, all),
@@ -32,19 +29,16 @@ function setUp(t: ExecutionContext, keepReleases = 5) {
     /** A push of alice-cart, commit `number`. */
     release(number: number, state: ReleaseState = "serving"): string {
       wait(1);
-      const held = claim(ledger, buildOf(ledger.acceptPush(push({ sha: shaOf(number) }))));
+      const sha = shaOf(number);
       const key = `v1:${number}`;
-      deployUp(ledger, held, planOf({ ...plannedFunction("cart"), key }));
-      const id = `release-${held.build.id}`;
-      const draft = releaseDraft("alice-cart", id);
+      const id = `release-${++released}`;
       const deployment = {
-        ...draft.deployment,
+        ...releaseDraft().deployment,
         envVars: { number: String(number) },
-        labels: { [labels.gitSha]: shaOf(number) },
+        labels: { [labels.gitSha]: sha },
       };
-      ledger.declareRelease(held, { ...draft, digest: `sha256:${key}`, deployment });
-      ledger.markRelease(id, "alice-cart", state);
-      ledger.endBuild(held, state === "serving" ? "live" : "failed", "", []);
+      const planned = { ...plannedFunction("cart"), key };
+      goLive(ledger, { sha, planned, release: { id, digest: `sha256:${key}`, deployment }, state });
       return id;
     },
     /** After what was just committed was told. */
