@@ -26,19 +26,37 @@ const REGISTRY_LIMIT_MS = 15_000;
 /**
  * Decide what a name stands for now. What the store has is taken as it is, unless it is to be refreshed
  * (`earlier` is what it was): then its registry says, and while that does not, it stays. An image that no
- * registry gave is asked of none. Rejects with 503 while Docker does not answer.
+ * registry gave is asked of none. Rejects with 503 while Docker does not answer and nothing is known.
  */
 export async function resolveBase(
-  { find, askRegistry, findLogin }: BaseSource,
+  source: BaseSource,
   reference: string,
   earlier: BasePin | undefined,
 ): Promise<Resolved> {
-  const stored = find && (await findStored(find, reference));
-  const here = stored && pinOf(stored, reference);
-  if (here?.kind === "local") return { pin: here };
-  if (here !== undefined && earlier === undefined) return { pin: here };
   try {
-    const asking = askRegistry(reference, findLogin(registryOf(reference)));
+    const here = await lookHere(source, reference);
+    const isEnough = here?.kind === "local" || earlier === undefined;
+    if (here !== undefined && isEnough) return { pin: here };
+    return await askRegistry(source, reference, earlier, here);
+  } catch (error) {
+    if (earlier === undefined || earlier.kind === "tag") throw error;
+    return { pin: earlier, problem: shorten(describe(error)) };
+  }
+}
+
+async function lookHere({ find }: BaseSource, reference: string): Promise<BasePin | undefined> {
+  const stored = find && (await findStored(find, reference));
+  return stored && pinOf(stored, reference);
+}
+
+async function askRegistry(
+  { askRegistry: ask, findLogin }: BaseSource,
+  reference: string,
+  earlier: BasePin | undefined,
+  here: BasePin | undefined,
+): Promise<Resolved> {
+  try {
+    const asking = ask(reference, findLogin(registryOf(reference)));
     return { pin: { kind: "digest", digest: await withinLimit(asking) } };
   } catch (error) {
     const problem = shorten(describe(error));

@@ -128,6 +128,11 @@ test("a branch with a slash and a name over 63 characters become annotations", (
   });
 });
 
+function pinned(digit: string): PlanInput["pins"] {
+  const pin = { kind: "digest", digest: `sha256:${digit.repeat(64)}` } as const;
+  return new Map([["cart", { "node:24": pin }]]);
+}
+
 const KEY_CHANGES: readonly (readonly [title: string, changes: Partial<PlanInput>])[] = [
   ["a file's content", { tree: treeOf({ ...FILES, "cart/handler.js": "2" }) }],
   ["a file's name", { tree: treeOf({ "cart/index.js": "1", "cart/package.json": "{}" }) }],
@@ -136,6 +141,7 @@ const KEY_CHANGES: readonly (readonly [title: string, changes: Partial<PlanInput
   ["the owner", { owner: { id: "forge:583231", scm: "forge", login: "Alice", slug: "alice" } }],
   ["the engine", { engine: { kind: "process", base: "sha256:b" } }],
   ["the base image", { engine: { kind: "docker", base: "sha256:c" } }],
+  ["what a base's name stands for", { pins: pinned("1") }],
   ["the platform", { platform: "linux/arm64" }],
   ["the template", { templates: [{ ...template, digest: "e".repeat(64) }] }],
   ["a build argument", { stack: stackOf("build_args: {GO111MODULE: off}") }],
@@ -168,6 +174,17 @@ for (const [title, changes] of KEY_KEEPERS) {
     t.is(plan(changes).key, plan().key);
   });
 }
+
+test("the digest of a base is in the key, and why a name has none is not", (t) => {
+  const byName = (reason: string): PlanInput["pins"] =>
+    new Map([["cart", { "node:24": { kind: "tag", reason } }]]);
+  const keys = [pinned("1"), pinned("2"), byName("away"), byName("gone")].map(
+    (pins) => plan({ ...(pins && { pins }) }).key,
+  );
+
+  t.is(new Set(keys).size, 3);
+  t.is(keys[2], keys[3]);
+});
 
 const SPEC_CHANGES: readonly (readonly [title: string, changes: Partial<PlanInput>])[] = [
   ["a variable", { stack: stackOf("environment: {A: b}") }],
