@@ -123,15 +123,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: "rollback <function> [sha]",
     summary: "put back the version before, or the one of a commit",
-    more: "Image, environment and limits change in one switch; secrets stay current unless --with-secrets. A push that changes the function ends it.",
+    more: "Image, environment and limits change in one switch; secrets stay current unless --with-secrets. A push that changes the function ends it; an update of a secret brings its value of now.",
     options: [
       new Option("--with-secrets", "with the values that its secrets had when that version served"),
       json,
     ],
     examples: [
       ["rollback alice-cart", "the version before"],
-      ["rollback alice-cart 1a2b3c4", "the version of that commit"],
-      ["rollback alice-cart --with-secrets", "until a push changes it or its secrets are updated"],
+      ["rollback alice-cart 1a2b3c4 --with-secrets", "of that commit, with its secrets of then"],
     ],
     load: async () => (await import("./commands/change.ts")).rollback,
   },

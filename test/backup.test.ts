@@ -12,6 +12,7 @@ import {
   removeRepository,
   stackOf,
 } from "./helpers/repository.ts";
+import { changeSecret } from "./helpers/secrets-api.ts";
 import { until as untilWithin } from "./helpers/until.ts";
 
 const BACKENDS = ["redis", "embedded"] as const;
@@ -38,7 +39,7 @@ for (const backend of BACKENDS) {
       t.regex(pushed.output, /live in /, pushed.output);
       const statuses = await statusesOf(before, token, sha);
       const callId = await acceptCall(before, "alice-later");
-      t.is(await createSecret(before, "alice-key", "only alice knows"), 202);
+      await changeSecret(before, "POST", { name: "alice-key", value: "only alice knows" });
 
       const file = join(folder, "backup.tar.zst");
       const report = JSON.parse(await before.ofc("backup", file, "--json")) as { running: boolean };
@@ -288,20 +289,6 @@ async function statusesOf(platform: RunningPlatform, token: string, sha: string)
     if (statuses.length < 3 || statuses.some(({ state }) => state !== "success")) return undefined;
     return statuses.map(({ context, description }) => `${context}: ${description}`).sort();
   });
-}
-
-async function createSecret(platform: RunningPlatform, name: string, value: string) {
-  const folder = join(platform.dataFolder, "secrets");
-  const [user, password] = await Promise.all(
-    ["user", "password"].map((part) => readFile(join(folder, `basic-auth-${part}`), "utf8")),
-  );
-  const credentials = Buffer.from(`${user?.trim()}:${password?.trim()}`).toString("base64");
-  const response = await fetch(new URL("system/secrets", platform.url), {
-    method: "POST",
-    headers: { authorization: `Basic ${credentials}` },
-    body: JSON.stringify({ name, value }),
-  });
-  return response.status;
 }
 
 /** The platform's and the functions', by path. */

@@ -6,7 +6,7 @@ export type EngineFolder = {
   readonly path: string;
   readonly functions: string;
   readonly secrets: string;
-  /** Values that secrets had before; read after `functions` and `secrets` by whoever copies all. */
+  /** Values that secrets had before. By its name a backup reads it after what names values, and finds them. */
   readonly secretsEarlier: string;
   readonly logs: string;
 };
