@@ -105,6 +105,8 @@ async function copyEntry(
   if (placed.kind === "ignored") return;
   if (placed.kind === "config") {
     seen.config = parseBuildConfig(await collectEntry(entry));
+    if (seen.config.bases !== undefined && seen.dockerfile !== undefined)
+      throw refuse(`has a Dockerfile before the ${CONFIG_ENTRY} that names its base images`);
     return;
   }
   const { path: name } = placed;

@@ -1,6 +1,7 @@
 import test from "ava";
 import type { Template } from "#sdk/templates.ts";
 import { parseStack } from "./parse-stack.ts";
+import type { StackPins } from "./pin-stack.ts";
 import { type PlanInput, planFunctions } from "./plan-build.ts";
 import { StackError } from "./stack-error.ts";
 import { treeOf } from "./testing/tree-of.ts";
@@ -128,7 +129,7 @@ test("a branch with a slash and a name over 63 characters become annotations", (
   });
 });
 
-function pinned(digit: string): PlanInput["pins"] {
+function pinned(digit: string): StackPins {
   const pin = { kind: "digest", digest: `sha256:${digit.repeat(64)}` } as const;
   return new Map([["cart", { "node:24": pin }]]);
 }
@@ -176,10 +177,10 @@ for (const [title, changes] of KEY_KEEPERS) {
 }
 
 test("the digest of a base is in the key, and why a name has none is not", (t) => {
-  const byName = (reason: string): PlanInput["pins"] =>
+  const byName = (reason: string): StackPins =>
     new Map([["cart", { "node:24": { kind: "tag", reason } }]]);
   const keys = [pinned("1"), pinned("2"), byName("away"), byName("gone")].map(
-    (pins) => plan({ ...(pins && { pins }) }).key,
+    (pins) => plan({ pins }).key,
   );
 
   t.is(new Set(keys).size, 3);
