@@ -7,6 +7,7 @@ import { type BuildService, createBuildService } from "./build-service.ts";
 import type { BuildkitAddress } from "./buildkit/address.ts";
 import { openBuildkit } from "./buildkit/open-buildkit.ts";
 import type { ArtifactStore } from "./host/artifact-store.ts";
+import { askBuildkit } from "./image/ask-buildkit.ts";
 import { buildImage } from "./image/build-image.ts";
 import type { ImageSettings } from "./image/image-settings.ts";
 import { openImageStore } from "./image/image-store.ts";
@@ -41,12 +42,6 @@ export type ImageBuilder = BuildService & {
 
 const COLLECT_EVERY_MS = 10 * 60_000;
 
-const NO_STORE = {
-  async askRegistry(): Promise<string> {
-    throw new Error("a buildkitd of its own is not asked what tags stand for");
-  },
-};
-
 /** The builder with containers: contexts with a Dockerfile become images, in the engine's store or a registry. */
 export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
   const { address, images, keys, log, findLogin = () => undefined } = tools;
@@ -56,7 +51,10 @@ export function createImageBuilder(tools: ImageBuilderTools): ImageBuilder {
   const store = address.kind === "docker" ? openImageStore(address) : undefined;
   const bases = createPinStore({
     path: join(tools.dataFolder, "builder", "base-images.json"),
-    source: { ...(store ?? NO_STORE), findLogin },
+    source: {
+      ...(store ?? { askRegistry: (...what) => askBuildkit(buildkit, ...what) }),
+      findLogin,
+    },
     rules: images.rules,
     refreshMs: images.baseRefreshMs,
     log,

@@ -42,8 +42,8 @@ export type PinStore = {
 
 /** Owners name what they like; the ones asked for longest ago go. */
 const MOST_KEPT = 1_000;
-/** Of one push; others are taken by name. */
-const MOST_AT_ONCE = 100;
+/** Of one push, so that they fit into a build's settings; others are taken by name. */
+const MOST_AT_ONCE = 80;
 /** What a registry did not say is asked again after so long. */
 const RETRY_MS = 5 * 60_000;
 

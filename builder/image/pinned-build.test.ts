@@ -2,7 +2,7 @@ import { once } from "node:events";
 import test from "ava";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { registryMissing, startRegistry } from "../../test/helpers/start-registry.ts";
-import { BASE, runIn, shareBuildkit } from "../buildkit/test-buildkit.ts";
+import { BASE, runIn, shareBuildkit, showAsStandalone } from "../buildkit/test-buildkit.ts";
 import { logOf, packImage, startImageBuilder } from "./test-image-builder.ts";
 
 const { dockerTest, setUp, teardown } = shareBuildkit(test, "pinned images are not built on", {
@@ -81,6 +81,45 @@ dockerTest(
       t.true(last?.error?.includes(`base image ${base} is pinned to ${GONE}, which is neither in`));
       t.regex(last?.error ?? "", /docker pull .*@sha256:0+ .*\.\/ofc bases --refresh.*refused/s);
     }
+  },
+);
+
+dockerTest(
+  "a buildkitd of its own is asked what a tag stands for, and says so again when it has moved",
+  async (t) => {
+    const there = await setUp();
+    const { api } = there.docker;
+    const registry = await startRegistry(t);
+    const repo = `${registry.host}/base/asked`;
+    const publish = async (image: string) => {
+      await api.getImage(image).tag({ repo, tag: "1" });
+      await once((await api.getImage(`${repo}:1`).push({ authconfig: {} })).resume(), "end");
+      const { RepoDigests } = await api.getImage(`${repo}:1`).inspect();
+      // A buildkitd does not see Docker's images.
+      await api.getImage(`${repo}:1`).remove();
+      return RepoDigests?.find((one) => one.startsWith(repo))?.replace(/^.*@/, "") ?? "";
+    };
+    const address = await showAsStandalone(t, there);
+    const rules = { platformPrefixes: ["ofc.local"], basePrefixes: [registry.host], syntaxes: [] };
+    const { builder } = await startImageBuilder(t, address, { images: { rules } });
+    const { bases } = builder;
+    await there.docker.importBase("ofc.test/marked:1", ["od"]);
+
+    const one = await publish(BASE);
+    const first = await bases.pin([`${repo}:1`]);
+    const two = await publish("ofc.test/marked:1");
+    const held = await bases.pin([`${repo}:1`]);
+    await bases.refresh();
+    const moved = await bases.pin([`${repo}:1`]);
+    await registry.stop();
+    const unknown = await bases.pin([`${repo}:2`]);
+
+    t.true(one !== two);
+    t.deepEqual(first, { [`${repo}:1`]: { kind: "digest", digest: one } });
+    t.deepEqual(held, first);
+    t.deepEqual(moved, { [`${repo}:1`]: { kind: "digest", digest: two } });
+    t.like(unknown[`${repo}:2`], { kind: "tag" });
+    t.regex(JSON.stringify(unknown), /connection refused/);
   },
 );
 

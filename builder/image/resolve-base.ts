@@ -70,7 +70,7 @@ function shorten(text: string): string {
   return text
     .replace(/^\(HTTP code \d+\) [^-]*- /, "")
     .trim()
-    .slice(0, 200);
+    .slice(0, 300);
 }
 
 function pinOf({ id, digests }: StoredImage, reference: string): BasePin {
