@@ -70,3 +70,14 @@ test("digests stand behind the references they belong to, and nothing else chang
       .replace("=tools:1 /t", `=tools:1@${DIGEST} /t`),
   );
 });
+
+test("arguments that double forty times end as a name that cannot be told", (t) => {
+  const doubling = Array.from({ length: 40 }, (_, at) => `ARG A${at + 1}=$A${at}$A${at}\n`);
+
+  const found = findBases(`ARG A0=xxxxxxxxxx\n${doubling.join("")}FROM $A40\n`, {});
+
+  t.deepEqual(
+    found.map(({ written, reference }) => [written, reference]),
+    [["$A40", undefined]],
+  );
+});

@@ -12,6 +12,8 @@ type Instruction = { readonly start: number; readonly text: string };
 type Place = { readonly start: number; readonly written: string };
 
 const REFERENCE = /^\w(?:[\w.:/-]{0,254}\w)?(?:@sha256:[0-9a-f]{64})?$/;
+/** Values that are made of values grow fast; no reference is as long. */
+const LONGEST_VALUE = 1_024;
 /** Known to the frontend alone. */
 const PLATFORM_ARG = /^(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)$/;
 
@@ -140,7 +142,8 @@ function expand(word: string, values: ReadonlyMap<string, string | undefined>): 
       return value ?? "";
     },
   );
-  return isKnown && !/[$"'\\`]/.test(expanded) ? expanded : undefined;
+  const isWhole = isKnown && expanded.length <= LONGEST_VALUE;
+  return isWhole && !/[$"'\\`]/.test(expanded) ? expanded : undefined;
 }
 
 /** Stages are known by name, and by number too. */
