@@ -122,6 +122,19 @@ baseTest(
   },
 );
 
+test("the process engine has no base images, and says so", async (t) => {
+  t.timeout(120_000);
+  const platform = await startPlatform();
+  t.teardown(async () => {
+    await platform.stop();
+    await removeData(platform.dataFolder);
+  });
+
+  const refused = await t.throwsAsync(platform.ofc("bases", "--refresh"));
+
+  t.regex(refused?.message ?? "", /builds without images; base images are the Docker engine's/);
+});
+
 /** A platform of its own whose function `cart` says which base it stands on; `name` is the base's. */
 async function setUp(t: ExecutionContext, name: string, settings: Record<string, string> = {}) {
   t.timeout(300_000);
