@@ -19,6 +19,8 @@ export type ProcessorTools = {
   readonly invoker: Invoker;
   /** Store what the call's callback is to be told; durable when it resolves. */
   readonly addCallback: (call: StoredCall, news: CallbackNews, log: Log) => Promise<void>;
+  /** Resolves when a call may begin; at once where nothing is said. */
+  readonly giveWay?: (signal: AbortSignal) => Promise<void>;
   /** Told when a call begins to run, with its turn. */
   readonly began: (turn: number) => void;
   readonly log: Log;
@@ -27,12 +29,14 @@ export type ProcessorTools = {
 /** Run one attempt of a stored call: settle it, ask for another attempt, or bury it. */
 export function createProcessor(tools: ProcessorTools): Processor<unknown, Settled> {
   // BullMQ hands the abort signal only to processors that name three parameters.
-  return async function processCall(job, token, signal) {
+  return async function processCall(job, token, given) {
+    const signal = given ?? new AbortController().signal;
+    await tools.giveWay?.(signal);
     const call = parseStoredCall(job.data);
     if (call === undefined) return await postpone(job, token, tools.log);
     if (call.settled !== undefined) return call.settled;
     tools.began(job.priority ?? 0);
-    return await runAttempt(tools, job, call, token, signal ?? new AbortController().signal);
+    return await runAttempt(tools, job, call, token, signal);
   };
 }
 

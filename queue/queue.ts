@@ -8,6 +8,7 @@ import { chooseBackend } from "./backends/choose.ts";
 import { openBacklog } from "./backlog.ts";
 import { createCallbackSender } from "./callback.ts";
 import { addCallback, createTeller } from "./callback-lane.ts";
+import { createGiveWay } from "./give-way.ts";
 import { createHandler, type FindFunction } from "./handler.ts";
 import { inspectQueue, type QueueReport } from "./inspect.ts";
 import { createInvoker } from "./invoke.ts";
@@ -134,6 +135,8 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
       callbackBodyLimitBytes: settings.callbackBodyLimitBytes,
       invoker,
       addCallback: (...news) => addCallback(lanes.callbacks, settings, ...news),
+      // Users' functions run in processes of their own; the pipeline runs in this one.
+      ...(queue === "pipeline" && { giveWay: createGiveWay() }),
       began: backlog.turns.begin,
       log: log.with({ queue }),
     });

@@ -1,5 +1,5 @@
 import { type GitObject, readObjects } from "../git/read-objects.ts";
-import { isRefName, type Ref, readRefs } from "../git/read-refs.ts";
+import { isRefName, type Ref, readRef, readRefs } from "../git/read-refs.ts";
 import { nodeId } from "../shapes.ts";
 import type { Repository } from "../store/repositories.ts";
 import type { ApiContext, ApiTools } from "./api-tools.ts";
@@ -50,8 +50,7 @@ export function createRefRoutes({ git, folderOf, links }: ApiTools) {
   async function showRef(context: ApiContext, repository: Repository): Promise<Response> {
     const name = `refs/${context.req.param("ref") ?? ""}`;
     if (!isRefName(name)) throw notFound();
-    const refs = await readRefs(git, folderOf(repository.id), [name]);
-    const exact = refs.find((ref) => ref.name === name);
+    const exact = await readRef(git, folderOf(repository.id), name);
     if (exact === undefined) throw notFound();
     return context.json(formatRef(exact, repository));
   }

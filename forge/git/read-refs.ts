@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Git } from "./git.ts";
 
 export type Ref = {
@@ -32,6 +34,22 @@ export async function readRefs(
         return { sha, type, name };
       })
   );
+}
+
+/**
+ * One ref by its whole, checked name. A branch that was pushed since git packed refs is a file of its own, and
+ * always of a commit; each build asks for one, and a process would cost it several milliseconds.
+ */
+export async function readRef(git: Git, folder: string, name: string): Promise<Ref | undefined> {
+  const loose = name.startsWith("refs/heads/") ? await readLoose(folder, name) : undefined;
+  if (loose !== undefined) return { name, sha: loose, type: "commit" };
+  return (await readRefs(git, folder, [name])).find((ref) => ref.name === name);
+}
+
+/** Anything but a file with an id is git's to read. */
+async function readLoose(folder: string, name: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, name), "utf8").catch(() => "");
+  return /^[0-9a-f]{40}\n$/.test(text) ? text.trim() : undefined;
 }
 
 /** What git accepts as the name of a ref (git-check-ref-format); nothing else reaches a git program. */
