@@ -4,6 +4,7 @@ import type { Log } from "#sdk/log.ts";
 import type { CallJob } from "./backends/backend.ts";
 import type { CallbackNews } from "./callback-lane.ts";
 import { decideOutcome, decideWait, type Unreached } from "./decide-outcome.ts";
+import type { Entrance } from "./entrance.ts";
 import type { Answer, Invoker } from "./invoke.ts";
 import { bury, giveBack, postpone, RetryLater } from "./put-back.ts";
 import type { CallSettings } from "./settings.ts";
@@ -19,8 +20,8 @@ export type ProcessorTools = {
   readonly invoker: Invoker;
   /** Store what the call's callback is to be told; durable when it resolves. */
   readonly addCallback: (call: StoredCall, news: CallbackNews, log: Log) => Promise<void>;
-  /** Resolves when a call may begin; at once where nothing is said. */
-  readonly giveWay?: (signal: AbortSignal) => Promise<void>;
+  /** Where a call waits until it may begin; nowhere when nothing is said. */
+  readonly entrance?: Pick<Entrance, "begin" | "end">;
   /** Told when a call begins to run, with its turn. */
   readonly began: (turn: number) => void;
   readonly log: Log;
@@ -31,13 +32,26 @@ export function createProcessor(tools: ProcessorTools): Processor<unknown, Settl
   // BullMQ hands the abort signal only to processors that name three parameters.
   return async function processCall(job, token, given) {
     const signal = given ?? new AbortController().signal;
-    await tools.giveWay?.(signal);
-    const call = parseStoredCall(job.data);
-    if (call === undefined) return await postpone(job, token, tools.log);
-    if (call.settled !== undefined) return call.settled;
-    tools.began(job.priority ?? 0);
-    return await runAttempt(tools, job, call, token, signal);
+    await tools.entrance?.begin(signal);
+    try {
+      return await runCall(tools, job, token, signal);
+    } finally {
+      tools.entrance?.end();
+    }
   };
+}
+
+async function runCall(
+  tools: ProcessorTools,
+  job: CallJob,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<Settled> {
+  const call = parseStoredCall(job.data);
+  if (call === undefined) return await postpone(job, token, tools.log);
+  if (call.settled !== undefined) return call.settled;
+  tools.began(job.priority ?? 0);
+  return await runAttempt(tools, job, call, token, signal);
 }
 
 async function runAttempt(

@@ -8,7 +8,7 @@ import { chooseBackend } from "./backends/choose.ts";
 import { openBacklog } from "./backlog.ts";
 import { createCallbackSender } from "./callback.ts";
 import { addCallback, createTeller } from "./callback-lane.ts";
-import { createGiveWay } from "./give-way.ts";
+import { createEntrance } from "./entrance.ts";
 import { createHandler, type FindFunction } from "./handler.ts";
 import { inspectQueue, type QueueReport } from "./inspect.ts";
 import { createInvoker } from "./invoke.ts";
@@ -80,6 +80,7 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     callbacks: await openLane("callbacks"),
   };
   const all = LANE_NAMES.map((name) => lanes[name]);
+  const entrance = createEntrance(settings.pipeline.concurrency);
 
   return {
     kind: backend.kind,
@@ -91,6 +92,9 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
         const processor = lane.name === "callbacks" ? tellerOf(lane) : callerOf(lane.name, lane);
         lane.worker = await startWorker({ ...lane, backend, settings, processor, log });
       }
+      entrance.onRoom((room) => {
+        if (lanes.pipeline.worker !== undefined) lanes.pipeline.worker.concurrency = room;
+      });
     },
 
     inspect: () =>
@@ -136,7 +140,7 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
       invoker,
       addCallback: (...news) => addCallback(lanes.callbacks, settings, ...news),
       // Users' functions run in processes of their own; the pipeline runs in this one.
-      ...(queue === "pipeline" && { giveWay: createGiveWay() }),
+      ...(queue === "pipeline" && { entrance }),
       began: backlog.turns.begin,
       log: log.with({ queue }),
     });

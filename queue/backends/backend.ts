@@ -13,7 +13,10 @@ export type JobQueue = Pick<
 >;
 
 /** What the room uses of BullMQ's Worker. */
-export type JobWorker = Pick<Worker, "run" | "cancelJob" | "cancelAllJobs" | "close"> & {
+export type JobWorker = Pick<
+  Worker,
+  "run" | "cancelJob" | "cancelAllJobs" | "close" | "concurrency"
+> & {
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "stalled", listener: (jobId: string) => void): unknown;
   on(event: "drained", listener: () => void): unknown;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { createGiveWay } from "./give-way.ts";
+import { createEntrance } from "./entrance.ts";
 
 const ALIVE = new AbortController().signal;
 
@@ -15,11 +15,11 @@ async function compute(ms: number): Promise<void> {
 }
 
 test.serial("after a quiet time work begins at once", async (t) => {
-  const giveWay = createGiveWay();
+  const { begin } = createEntrance(16);
   await sleep(100);
 
   let begun = false;
-  const beginning = giveWay(ALIVE).then(() => {
+  const beginning = begin(ALIVE).then(() => {
     begun = true;
   });
   await new Promise((resolve) => setImmediate(resolve));
@@ -31,14 +31,14 @@ test.serial("after a quiet time work begins at once", async (t) => {
 test.serial(
   "while the process is busy work waits, in its order, and goes on all the same",
   async (t) => {
-    const giveWay = createGiveWay();
+    const { begin } = createEntrance(16);
     await compute(100);
     const begun: string[] = [];
 
-    const beginning = ["a", "b", "c"].map((name) => giveWay(ALIVE).then(() => begun.push(name)));
+    const beginning = ["a", "b", "c"].map((name) => begin(ALIVE).then(() => begun.push(name)));
     await compute(150);
     const early = [...begun];
-    await compute(1_500);
+    await compute(800);
     await Promise.all(beginning);
 
     t.deepEqual(early, []);
@@ -47,7 +47,7 @@ test.serial(
 );
 
 test.serial("who stops does not wait", async (t) => {
-  const giveWay = createGiveWay();
+  const { begin } = createEntrance(16);
   await compute(100);
   const stopped = AbortSignal.abort();
   let isOver = false;
@@ -55,8 +55,21 @@ test.serial("who stops does not wait", async (t) => {
   const computing = compute(400).then(() => {
     isOver = true;
   });
-  await giveWay(stopped);
+  await begin(stopped);
 
   t.false(isOver);
   await computing;
+});
+
+test.serial("few are taken beyond those that run, and never more than there may be", async (t) => {
+  const { begin, end, onRoom } = createEntrance(4);
+  const rooms: number[] = [];
+  await sleep(100);
+
+  onRoom((room) => rooms.push(room));
+  for (let job = 0; job < 3; job += 1) await begin(ALIVE);
+  end();
+  end();
+
+  t.deepEqual(rooms, [2, 3, 4, 4, 4, 3]);
 });
