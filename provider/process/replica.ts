@@ -22,7 +22,13 @@ import {
 } from "./replica-folder.ts";
 import type { Settings } from "./settings.ts";
 import type { Slots } from "./slots.ts";
-import { formatExit, isKill, type StartedProcess, startProcess } from "./start-process.ts";
+import {
+  type Exit,
+  formatExit,
+  isKill,
+  type StartedProcess,
+  startProcess,
+} from "./start-process.ts";
 
 export type ReplicaTools = {
   readonly settings: Settings;
@@ -35,6 +41,12 @@ export type ReplicaTools = {
   readonly slots: Slots;
   readonly log: Log;
 };
+
+/**
+ * How `unshare` of util-linux 2.38 ends, with code 1, when the first process of a replica's world was killed:
+ * it cannot take SIGKILL for its own.
+ */
+const WORLD_KILLED = "unshare: sigprocmask unblock failed: Invalid argument";
 
 /** Start one copy; what goes wrong on the way is the reason in `healthy`. */
 export function startReplica(
@@ -50,6 +62,7 @@ export function startReplica(
   const userId = settings.firstUserId + slot;
   const gone = new AbortController();
   let killed = false;
+  let worldKilled = false;
   const begun = begin();
   const ended = end().catch(describe);
 
@@ -133,12 +146,14 @@ export function startReplica(
   async function follow(started: StartedProcess): Promise<string> {
     const outputs = started.output.map(copyToLog);
     const exit = await started.ended;
-    killed = !gone.signal.aborted && isKill(exit);
+    const isMeant = gone.signal.aborted;
     gone.abort();
     started.killRest();
     // Output is read to its end, unless something that escaped still holds it open.
     await Promise.race([Promise.all(outputs), sleep(1_000, undefined, { ref: false })]);
-    return formatExit(exit);
+    const end: Exit = worldKilled ? { code: null, signal: "SIGKILL" } : exit;
+    killed = !isMeant && isKill(end);
+    return formatExit(end);
   }
 
   async function copyToLog(output: Readable): Promise<void> {
@@ -154,6 +169,7 @@ export function startReplica(
   /** A full disk costs lines, never the function. */
   async function appendAll(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return;
+    if (lines.includes(WORLD_KILLED)) worldKilled = true;
     await append(instance, lines).catch((error: unknown) =>
       tools.log.error("function-log-lost", { instance, error: describe(error) }),
     );
