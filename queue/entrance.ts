@@ -1,72 +1,70 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** Jobs a second from which on they come faster than builds could follow. */
+const FLOOD = 60;
 /** Share of the event loop's time from which on who is served goes before who works. */
 const BUSY = 0.7;
 /** Time over which the share is taken, in milliseconds. */
 const WINDOW_MS = 25;
 /** Longest wait of one job, in milliseconds: work goes on, whatever comes in. */
-const LIMIT_MS = 100;
-/** Jobs that wait here; the others wait in the store, where owners take turns. */
-const WAITING_MOST = 2;
+const LIMIT_MS = 500;
 
 export type Entrance = {
-  /** Resolves when a job may begin. */
+  /** A job was accepted. */
+  arrived(): void;
+  /** Resolves when a job may begin, in the order of the calls. */
   begin(signal: AbortSignal): Promise<void>;
-  /** A job that began has ended. */
-  end(): void;
-  /** Say now, and whenever it changes, how many jobs there is room for, running ones included. */
-  onRoom(tell: (room: number) => void): void;
 };
 
 /**
- * Let work that nobody waits for begin when the event loop has time for it, `most` at once: requests that the
- * same process answers, webhooks first of all, would wait behind it. After a quiet time it begins at once.
+ * Let jobs begin at once, but in a flood of them only when the event loop has time: requests that the same
+ * process answers, the flood's own webhooks first of all, would wait behind the work.
  */
-export function createEntrance(most: number): Entrance {
-  let seen = performance.eventLoopUtilization();
-  let seenAt = performance.now();
-  let share = 0;
+export function createEntrance(): Entrance {
+  let second = { at: performance.now(), jobs: 0, before: 0 };
+  let seen = { at: performance.now(), loop: performance.eventLoopUtilization(), share: 0 };
   let line: Promise<void> = Promise.resolve();
-  let running = 0;
-  let tell: (room: number) => void = () => {};
 
   return {
-    async begin(signal) {
+    arrived() {
+      roll();
+      second.jobs += 1;
+    },
+    begin(signal) {
       const deadline = performance.now() + LIMIT_MS;
       line = line.then(() => admit(deadline, signal));
-      await line;
-      count(1);
-    },
-    end: () => count(-1),
-    onRoom(listener) {
-      tell = listener;
-      count(0);
+      return line;
     },
   };
 
-  function count(change: number): void {
-    running += change;
-    tell(Math.min(most, running + WAITING_MOST));
-  }
-
   async function admit(deadline: number, signal: AbortSignal): Promise<void> {
+    if (!isFlood()) return;
     look();
-    if (share <= BUSY) return;
-    while (share > BUSY && performance.now() < deadline && !signal.aborted) {
+    if (seen.share <= BUSY) return;
+    while (seen.share > BUSY && performance.now() < deadline && !signal.aborted) {
       await sleep(WINDOW_MS);
       look();
     }
     // What this one brings is to be seen before the next.
-    share = 1;
+    seen.share = 1;
+  }
+
+  function isFlood(): boolean {
+    roll();
+    return Math.max(second.jobs, second.before) > FLOOD;
+  }
+
+  function roll(): void {
+    const now = performance.now();
+    if (now - second.at < 1_000) return;
+    second = { at: now, jobs: 0, before: now - second.at < 2_000 ? second.jobs : 0 };
   }
 
   function look(): void {
     const now = performance.now();
-    if (now - seenAt < WINDOW_MS) return;
-    const current = performance.eventLoopUtilization();
-    share = performance.eventLoopUtilization(current, seen).utilization;
-    seen = current;
-    seenAt = now;
+    if (now - seen.at < WINDOW_MS) return;
+    const loop = performance.eventLoopUtilization();
+    seen = { at: now, loop, share: performance.eventLoopUtilization(loop, seen.loop).utilization };
   }
 }

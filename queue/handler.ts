@@ -31,6 +31,8 @@ export type HandlerTools = {
   readonly find: FindFunction | undefined;
   /** Stop a call of a user's function; false when there is none to stop. */
   readonly cancel: (callId: string) => Promise<boolean>;
+  /** Told of each call that is stored. */
+  readonly accepted: (queue: QueueName) => void;
 };
 
 /** `POST /async-function/…`, `DELETE /async-function/<call id>` and `GET /async-status/<call id>`. */
@@ -78,6 +80,7 @@ export function createHandler(tools: HandlerTools): Handler {
       ...(callbackUrl === undefined ? {} : { callbackUrl }),
       ...readRetry(found, log),
     });
+    tools.accepted(queue);
     log.info("call-queued", {
       function: name,
       owner: ownerId,

@@ -21,7 +21,7 @@ export type ProcessorTools = {
   /** Store what the call's callback is to be told; durable when it resolves. */
   readonly addCallback: (call: StoredCall, news: CallbackNews, log: Log) => Promise<void>;
   /** Where a call waits until it may begin; nowhere when nothing is said. */
-  readonly entrance?: Pick<Entrance, "begin" | "end">;
+  readonly entrance?: Pick<Entrance, "begin">;
   /** Told when a call begins to run, with its turn. */
   readonly began: (turn: number) => void;
   readonly log: Log;
@@ -33,25 +33,12 @@ export function createProcessor(tools: ProcessorTools): Processor<unknown, Settl
   return async function processCall(job, token, given) {
     const signal = given ?? new AbortController().signal;
     await tools.entrance?.begin(signal);
-    try {
-      return await runCall(tools, job, token, signal);
-    } finally {
-      tools.entrance?.end();
-    }
+    const call = parseStoredCall(job.data);
+    if (call === undefined) return await postpone(job, token, tools.log);
+    if (call.settled !== undefined) return call.settled;
+    tools.began(job.priority ?? 0);
+    return await runAttempt(tools, job, call, token, signal);
   };
-}
-
-async function runCall(
-  tools: ProcessorTools,
-  job: CallJob,
-  token: string | undefined,
-  signal: AbortSignal,
-): Promise<Settled> {
-  const call = parseStoredCall(job.data);
-  if (call === undefined) return await postpone(job, token, tools.log);
-  if (call.settled !== undefined) return call.settled;
-  tools.began(job.priority ?? 0);
-  return await runAttempt(tools, job, call, token, signal);
 }
 
 async function runAttempt(

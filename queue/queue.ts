@@ -80,21 +80,24 @@ export async function openQueue(tools: QueueTools): Promise<Queue> {
     callbacks: await openLane("callbacks"),
   };
   const all = LANE_NAMES.map((name) => lanes[name]);
-  const entrance = createEntrance(settings.pipeline.concurrency);
+  const entrance = createEntrance();
 
   return {
     kind: backend.kind,
     why: backend.why,
-    handler: createHandler({ settings, lanes, find: tools.find, cancel }),
+    handler: createHandler({
+      settings,
+      lanes,
+      find: tools.find,
+      cancel,
+      accepted: (queue) => queue === "pipeline" && entrance.arrived(),
+    }),
 
     async start() {
       for (const lane of all) {
         const processor = lane.name === "callbacks" ? tellerOf(lane) : callerOf(lane.name, lane);
         lane.worker = await startWorker({ ...lane, backend, settings, processor, log });
       }
-      entrance.onRoom((room) => {
-        if (lanes.pipeline.worker !== undefined) lanes.pipeline.worker.concurrency = room;
-      });
     },
 
     inspect: () =>
