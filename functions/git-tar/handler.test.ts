@@ -349,6 +349,8 @@ test("only so many functions are built at once", async (t) => {
   platform.build = async (request) => {
     running += 1;
     most = Math.max(most, running);
+    // However slowly the second one comes, the first is still there.
+    await until(() => most >= 2, 30_000);
     await sleep(20);
     const answer = await works(request);
     running -= 1;
