@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { createEntrance } from "./entrance.ts";
+import { createEntrance, type Entrance } from "./entrance.ts";
 
 const ALIVE = new AbortController().signal;
 
@@ -21,6 +21,18 @@ function openAfter(jobs: number) {
   return entrance;
 }
 
+/** Whether a job begins before anything else is done. */
+async function beginsAtOnce(begin: Entrance["begin"]): Promise<boolean> {
+  let begun = false;
+  const beginning = begin(ALIVE).then(() => {
+    begun = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  const atOnce = begun;
+  await beginning;
+  return atOnce;
+}
+
 test.serial("without a flood jobs begin at once, however busy the process is", async (t) => {
   const { begin } = openAfter(60);
   await compute(100);
@@ -37,14 +49,7 @@ test.serial("in a flood jobs begin at once while the process has time", async (t
   const { begin } = openAfter(61);
   await sleep(100);
 
-  let begun = false;
-  const beginning = begin(ALIVE).then(() => {
-    begun = true;
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-
-  t.true(begun);
-  await beginning;
+  t.true(await beginsAtOnce(begin));
 });
 
 test.serial("in a flood that keeps the process busy they wait, in order, and go on", async (t) => {
@@ -87,12 +92,5 @@ test.serial("two seconds after its last job a flood is over", async (t) => {
   await sleep(2_100);
   await compute(100);
 
-  let begun = false;
-  const beginning = begin(ALIVE).then(() => {
-    begun = true;
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-
-  t.true(begun);
-  await beginning;
+  t.true(await beginsAtOnce(begin));
 });
