@@ -17,6 +17,7 @@ test("what nobody has set is right, with either engine", async (t) => {
 for (const [name, value, expected] of [
   ["version_idle_timeout", "1ms", 'expected at least "1s"'],
   ["queue_pipeline_attempts", "none", "expected a whole number from 1 up"],
+  ["build_lease", "soon", 'expected a duration such as "30s" or "15m", up to 596h'],
   ["keep_secrets_days", "0", "expected a whole number from 1 to 36500"],
   ["disk_reserve_mib", "-1", "expected a whole number from 0 to 1000000000"],
 ] as const)

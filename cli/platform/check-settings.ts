@@ -4,6 +4,12 @@ import { ConfigError, type Env, listSettings } from "#sdk/env.ts";
 import { describe } from "#sdk/errors.ts";
 import { readBuilderSettings } from "../../builder/settings.ts";
 import { readForgeSettings } from "../../forge/settings.ts";
+import { readConfig as readAuditConfig } from "../../functions/audit-event/config.ts";
+import { readConfig as readTarConfig } from "../../functions/git-tar/config.ts";
+import { readConfig as readEventConfig } from "../../functions/github-event/config.ts";
+import { readConfig as readPushConfig } from "../../functions/github-push/config.ts";
+import { readConfig as readStatusConfig } from "../../functions/github-status/config.ts";
+import { readConfig as readLogConfig } from "../../functions/pipeline-log/config.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
 import type { EngineKind } from "./choose-engine.ts";
 import { readGarbageSettings } from "./collect-garbage.ts";
@@ -16,12 +22,18 @@ const OF_ALL: readonly Read[] = [
   readBuilderSettings,
   readForgeSettings,
   readQueueSettings,
+  readEventConfig,
+  readPushConfig,
+  readTarConfig,
+  readStatusConfig,
+  readLogConfig,
+  readAuditConfig,
   readGarbageSettings,
   readDiskSettings,
 ];
 
 /**
- * Read what the engine and the rooms beside it will read, before any of them is started. Throws one error
+ * Read what the engine, the functions and the rooms beside them will read, before any of them is started. Throws one error
  * with everything that is wrong, where it is set, and what to do.
  */
 export async function checkSettings(env: Env, kind: EngineKind): Promise<void> {
