@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe } from "#sdk/errors.ts";
 import { comeToRest, observe, servicesOf } from "./come-to-rest.ts";
 import { killBelow, killBuilding, provoke, pushAll } from "./disturb.ts";
 import { findDockerLeftovers } from "./docker-leftovers.ts";
@@ -135,7 +136,9 @@ export async function runDriver(options: DriverOptions): Promise<DriverReport> {
       folder: stage.folder,
     };
   } catch (cause) {
-    throw new Error(`Seed ${seed}, see ${stage.folder}/platform.log`, { cause });
+    throw new Error(`${describe(cause)}\nSeed ${seed}, see ${stage.folder}/platform.log`, {
+      cause,
+    });
   } finally {
     await stage.close({ keep });
   }

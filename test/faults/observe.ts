@@ -45,8 +45,9 @@ const SHOWN = z.object({
 });
 const RECORD = z.object({
   name: z.string(),
-  fence: z.number(),
-  current: z.object({ release: z.string(), switchedBack: z.unknown().optional() }).optional(),
+  current: z
+    .object({ release: z.string(), fence: z.number(), switchedBack: z.unknown().optional() })
+    .optional(),
   next: z.object({ failed: z.string().optional() }).optional(),
 });
 const DIGESTS = z.array(z.object({ digest: z.string() }));
@@ -138,7 +139,7 @@ export async function readRecords(dataFolder: string): Promise<SeenRecord[]> {
       const record = RECORD.parse(JSON.parse(await readFile(join(folder, name), "utf8")));
       return {
         service: record.name,
-        fence: record.fence,
+        fence: record.current?.fence ?? 0,
         release: record.current?.release ?? "",
         pending: record.next !== undefined && record.next.failed === undefined,
         switchedBack: record.current?.switchedBack !== undefined,

@@ -33,6 +33,7 @@ export type SeenRelease = {
 /** What the engine has on disk about a function. */
 export type SeenRecord = {
   readonly service: string;
+  /** Of the release that serves; a later one that failed had a higher fence. */
   readonly fence: number;
   readonly release: string;
   /** A release that was declared and neither published nor given up. */
