@@ -22,7 +22,11 @@ const KEY: PayloadKey = { id: "bench", secret: "bench" };
 
 /** As `ofc` starts the platform, of which the builder is a part. */
 const FLAGS = ["--max-semi-space-size=1"];
-const ALLOCATOR = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
+const ALLOCATOR = {
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+  MALLOC_MMAP_THRESHOLD_: "32768",
+};
 
 /** The image builder in a process of its own, on this Docker. */
 export async function startBuilder(docker: string, maxContextBytes: number): Promise<BenchBuilder> {

@@ -4,6 +4,9 @@ import { RELEASE } from "./release.ts";
 import type { SocketUrls } from "./serve-room.ts";
 import type { PlatformSettings } from "./settings.ts";
 
+/** Each read of a socket takes 64 KiB for a moment, which the gateway's heap has at hand: glibc's own threshold. */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: "131072" };
+
 /** What the gateway's process reads: the platform's own variables and where its rooms are. */
 export function gatewayEnv(
   settings: PlatformSettings,
@@ -14,6 +17,7 @@ export function gatewayEnv(
 ): Env {
   return {
     ...settings.env,
+    ...ALLOCATOR,
     release: RELEASE.release,
     git_sha: RELEASE.sha,
     port: String(port),
