@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Readable } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import type { BuildkitAddress } from "./address.ts";
 import type { BuildEvent } from "./build-event.ts";
 import { type Connection, connect } from "./connect.ts";
@@ -8,7 +8,7 @@ import { explainFailure } from "./explain-failure.ts";
 import { followStatus } from "./follow-status.ts";
 import { frontendAttributes } from "./frontend-attributes.ts";
 import type { ImageBuild } from "./image-build.ts";
-import { createSession, type Session } from "./serve-session.ts";
+import { createSession } from "./serve-session.ts";
 import { sessionHeaders } from "./session-headers.ts";
 import { createStepTracker } from "./track-steps.ts";
 import { tunnelSession } from "./tunnel-session.ts";
@@ -21,6 +21,8 @@ export type Solved = {
   readonly response: Readonly<Record<string, string>>;
 };
 
+/** What of a context waits for the daemon, which takes a while to ask for it. */
+const READ_AHEAD_BYTES = 1024 * 1024;
 /** The status stream ends by itself right after the build; this is for a daemon that forgets to. */
 const LAST_UPDATE_MS = 2_000;
 
@@ -37,58 +39,81 @@ export async function solve(
     signal: AbortSignal,
   ) => Promise<Exporter | undefined>,
 ): Promise<Solved> {
-  const connection = await connect(address, build.signal);
-  const uploadId = randomId();
-  const context = Readable.from(build.context, { objectMode: false });
+  const ids = { sessionId: randomId(), uploadId: randomId() };
+  const context = readAhead(build.context);
   let contextError: unknown;
   context.on("error", (error) => {
     contextError = error;
   });
-  const session = createSession({ ...build, uploadId, context });
-  const failed: Extract<BuildEvent, { kind: "failed" }>[] = [];
-  const onEvent = (event: BuildEvent) => {
-    if (event.kind === "failed") failed.push(event);
-    build.onEvent(event);
-  };
+  const session = createSession({ ...build, uploadId: ids.uploadId, context });
+  const { failed, onEvent } = collectFailed(build.onEvent);
   // The daemon reads a context to its end even when its build was cancelled, unless it is broken off first.
   const breakOff = () => {
     session.close();
     context.destroy();
   };
   build.signal.addEventListener("abort", breakOff, { once: true });
+  let connection: Connection | undefined;
 
   try {
-    const [exporter, sessionId] = await Promise.all([
-      pickExporter(connection.control, build.signal),
-      openSession(address, connection, session, build.signal),
-    ]);
-    const ids = { sessionId, uploadId };
+    const headers = sessionHeaders(ids.sessionId, session.methods);
+    const opened = await openBoth(address, headers, build.signal);
+    connection = opened.connection;
+    session.serve(opened.stream);
+    const exporter = await pickExporter(connection.control, build.signal);
     return { exporter, response: await run(connection, exporter, { ...build, onEvent }, ids) };
   } catch (error) {
     build.signal.throwIfAborted();
+    // What was never connected has told why itself.
+    if (connection === undefined) throw error;
     throw contextError ?? explainFailure(error, connection.isLost(), failed);
   } finally {
     build.signal.removeEventListener("abort", breakOff);
     breakOff();
-    connection.close();
+    connection?.close();
   }
 }
 
-/** Docker has a request for it, which is twice as fast as the tunnel that works everywhere. */
-async function openSession(
+function collectFailed(tell: (event: BuildEvent) => void) {
+  const failed: Extract<BuildEvent, { kind: "failed" }>[] = [];
+  const onEvent = (event: BuildEvent) => {
+    if (event.kind === "failed") failed.push(event);
+    tell(event);
+  };
+  return { failed, onEvent };
+}
+
+/**
+ * The connection for requests, and the stream on which the daemon asks us. Docker has a request for the
+ * latter, which is twice as fast as the tunnel that works everywhere, and both are opened at once.
+ */
+async function openBoth(
   address: BuildkitAddress,
-  { control }: Connection,
-  session: Session,
+  headers: Readonly<Record<string, string | readonly string[]>>,
   signal: AbortSignal,
-): Promise<string> {
-  const id = randomId();
-  const headers = sessionHeaders(id, session.methods);
-  session.serve(
-    address.kind === "docker"
-      ? await dial(address, "/session", headers, signal)
-      : tunnelSession(control, headers),
-  );
-  return id;
+): Promise<{ readonly connection: Connection; readonly stream: Duplex }> {
+  const connecting = connect(address, signal);
+  if (address.kind !== "docker") {
+    const connection = await connecting;
+    return { connection, stream: tunnelSession(connection.control, headers) };
+  }
+  const dialing = dial(address, "/session", headers, signal);
+  try {
+    const [connection, stream] = await Promise.all([connecting, dialing]);
+    return { connection, stream };
+  } catch (error) {
+    // The other one may come up all the same.
+    connecting.then(({ close }) => close()).catch(() => {});
+    dialing.then((stream) => stream.destroy()).catch(() => {});
+    throw error;
+  }
+}
+
+function readAhead(chunks: AsyncIterable<Uint8Array>): Readable {
+  const stream = Readable.from(chunks, { objectMode: false, highWaterMark: READ_AHEAD_BYTES });
+  // It begins to fill; nothing is taken out.
+  stream.read(0);
+  return stream;
 }
 
 async function run(
