@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { putFirst } from "./processes.ts";
 
 export type Target =
   | { readonly host: string; readonly port: number }
@@ -35,7 +36,8 @@ export type LoadResult = {
  */
 export async function runLoad(spec: LoadSpec, core?: number): Promise<LoadResult> {
   const worker = fileURLToPath(new URL("./load-worker.ts", import.meta.url));
-  const child = fork(worker, [JSON.stringify({ ...spec, core })]);
+  const child = fork(worker, [JSON.stringify({ ...spec, core })], { detached: true });
+  if (spec.rate !== undefined) await putFirst(child.pid ?? 0);
   const [message] = await Promise.race([
     once(child, "message"),
     once(child, "exit").then(([code]) => {

@@ -1,7 +1,7 @@
 import { TERMINAL_BUILD_STATES } from "#sdk/messages.ts";
 import type { Database, Row } from "./database.ts";
-import { flag, integer, json, oneOf, optionalInteger, text } from "./row.ts";
-import { plan } from "./shapes.ts";
+import { readPlan } from "./read-plan.ts";
+import { flag, integer, oneOf, optionalInteger, text } from "./row.ts";
 import type { Build, BuildFilter, BuildState } from "./types/build.ts";
 import type { RepositoryId } from "./types/repository.ts";
 import type { UnixMs } from "./types/unix-ms.ts";
@@ -134,7 +134,7 @@ function parseBuild(row: Row): StoredBuild {
       ...(startedAt !== undefined && { startedAt }),
       ...(endedAt !== undefined && { endedAt }),
       attempts: integer(row, "attempts"),
-      ...(row.plan !== null && { plan: json(row, "plan", plan) }),
+      ...(row.plan !== null && { plan: readPlan(row) }),
     },
     epoch: integer(row, "epoch"),
     ...(leasedUntil !== undefined && { leasedUntil }),
