@@ -13,9 +13,15 @@ export type ProbeSettings = {
 const ANSWER_MS = 1_000;
 const ANSWER_BYTES = 64 * 1024;
 const INITIAL_DELAY_LIMIT_MS = 5 * 60_000;
-/** Between two questions: most replicas listen within a few hundredths of a second, or after a long while. */
+/**
+ * Between two questions, while one replica starts: most listen within a few tenths of a second, or after a long
+ * while. Many that start at once are each asked less often, since the questions take cores from them.
+ */
 const FIRST_PAUSE_MS = 3;
 const LONGEST_PAUSE_MS = 200;
+const PAUSE_GROWTH = 1.05;
+/** How many are being asked. */
+let starting = 0;
 
 /** `com.openfaas.health.http.*` annotations; the defaults are `/_/health` at once. */
 export function readProbeSettings(deployment: FunctionDeployment): ProbeSettings {
@@ -64,24 +70,38 @@ export type ProbeTools = {
   readonly signal: AbortSignal;
 };
 
+export type ProbeTimes = {
+  readonly initialDelayMs: number;
+  readonly settleMs: number;
+  readonly deadlineMs: number;
+};
+
 /**
  * Wait until a replica answers its health path twice in a row, `settleMs` apart. Resolves with
  * `undefined`, or with the reason when `deadlineMs` has passed or the signal was aborted.
  */
 export async function awaitHealthy(
-  { door, isListening, ask, signal }: ProbeTools,
-  times: {
-    readonly initialDelayMs: number;
-    readonly settleMs: number;
-    readonly deadlineMs: number;
-  },
+  tools: ProbeTools,
+  times: ProbeTimes,
 ): Promise<string | undefined> {
-  const deadline = performance.now() + times.initialDelayMs + times.deadlineMs;
+  if (times.initialDelayMs > 0) await pause(times.initialDelayMs, tools.signal);
+  starting += 1;
+  try {
+    return await askUntilHealthy(tools, times);
+  } finally {
+    starting -= 1;
+  }
+}
+
+async function askUntilHealthy(
+  { door, isListening, ask, signal }: ProbeTools,
+  times: ProbeTimes,
+): Promise<string | undefined> {
+  const deadline = performance.now() + times.deadlineMs;
   let last = `it never listened on ${door}`;
   let intervalMs = FIRST_PAUSE_MS;
   let healthySince: number | undefined;
 
-  if (times.initialDelayMs > 0) await pause(times.initialDelayMs, signal);
   while (!signal.aborted) {
     const answer = (await isListening()) ? await ask() : last;
     const healthy = typeof answer === "number" && answer >= 200 && answer < 400;
@@ -91,8 +111,8 @@ export async function awaitHealthy(
     if (!healthy) last = typeof answer === "number" ? `its health path answered ${answer}` : answer;
     healthySince = healthy ? (healthySince ?? now) : undefined;
     if (now >= deadline) return `was not healthy within ${times.deadlineMs} ms: ${last}`;
-    await pause(healthySince === undefined ? intervalMs : leftMs(healthySince), signal);
-    if (!healthy) intervalMs = Math.min(LONGEST_PAUSE_MS, intervalMs * 1.1);
+    await pause(healthySince === undefined ? sharedMs(intervalMs) : leftMs(healthySince), signal);
+    if (!healthy) intervalMs *= PAUSE_GROWTH;
   }
   return "was stopped while starting";
 
@@ -101,6 +121,10 @@ export async function awaitHealthy(
     const left = healthySince + times.settleMs - performance.now();
     return Math.max(0, Math.min(LONGEST_PAUSE_MS, left));
   }
+}
+
+function sharedMs(intervalMs: number): number {
+  return Math.min(LONGEST_PAUSE_MS, intervalMs * starting);
 }
 
 /** Sleep, cut short without an error when the signal is aborted. */

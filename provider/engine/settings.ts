@@ -31,7 +31,7 @@ export type EngineSettings = {
 
 export const defaultEngineSettings: EngineSettings = {
   healthDeadlineMs: 30_000,
-  settleMs: 40,
+  settleMs: 25,
   graceMs: 1_000,
   drainMs: 30_000,
   watchMs: 10_000,
