@@ -7,8 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
-import { answering, type TestRepository } from "../test/helpers/repository.ts";
+import type { TestRepository } from "../test/helpers/repository.ts";
 import type { TestDocker } from "../test/helpers/start-docker.ts";
+import { handlersOf } from "./prepare-changes.ts";
 
 const run = promisify(execFile);
 const TEMPLATE = new URL("../templates/template/node24/", import.meta.url).pathname;
@@ -39,8 +40,7 @@ export async function prepareFloor(
     /** Milliseconds from the fetch to the first 200 of the last new version. */
     async change(): Promise<number> {
       const text = `floor ${++version}`;
-      const handlers = names.map((name) => [`${name}/handler.js`, answering(text)] as const);
-      const sha = await work.commit(Object.fromEntries(handlers));
+      const sha = await work.commit(handlersOf(names, text));
       const started = performance.now();
       await run("git", ["-C", mirror, "fetch", "--quiet", "--depth", "1", work.folder, sha]);
       const waiting = [...names];

@@ -43,8 +43,7 @@ export async function prepareChanges(
   const url = await platform.pushUrl(owner, "bench");
   const bare = await makeBare();
   const functions = Object.fromEntries(names.map((name) => [name, { lang: "node24" }]));
-  const handlers = names.map((name) => [`${name}/handler.js`, answering("first")] as const);
-  await work.commit({ "stack.yml": stackOf(functions), ...Object.fromEntries(handlers) });
+  await work.commit({ "stack.yml": stackOf(functions), ...handlersOf(names, "first") });
   await push(work, url);
   let version = 0;
 
@@ -55,6 +54,16 @@ export async function prepareChanges(
     },
     close: () => rm(bare, { recursive: true, force: true }),
   };
+}
+
+/** All answer the same and none is the same, so that each is built by itself. */
+export function handlersOf(
+  names: readonly string[],
+  text: string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    names.map((name) => [`${name}/handler.js`, `// ${name}\n${answering(text)}`]),
+  );
 }
 
 type Target = {
@@ -69,8 +78,7 @@ type Target = {
 
 async function changeOnce(platform: Platform, target: Target, version: string): Promise<Sample> {
   const { work, url, bare, owner, changed, pollMs } = target;
-  const handlers = changed.map((name) => [`${name}/handler.js`, answering(version)] as const);
-  const sha = await work.commit(Object.fromEntries(handlers));
+  const sha = await work.commit(handlersOf(changed, version));
   const barePushMs = await push(work, bare);
 
   const startedAt = Date.now();
