@@ -1,9 +1,11 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { request } from "node:http";
 import { join } from "node:path";
 import test from "ava";
 import { z } from "zod";
+import { isAlive, listDescendants, type Running } from "../test/faults/processes.ts";
 import {
   appKey,
   commit,
@@ -58,6 +60,31 @@ test("a platform killed between the ref update and the delivery delivers when it
   t.not(code, 0);
   const [webhook] = await forge.webhooks(1);
   t.is(webhook?.push.ref, "refs/heads/main");
+});
+
+test("a platform killed in the middle of an upload leaves no git behind", async (t) => {
+  const forge = await setUpForge(t);
+  await forge.close();
+  const { child, pushUrl } = await startVictim(forge, "http://127.0.0.1:9/");
+  const { hostname, port, username, password, pathname } = new URL(pushUrl);
+  const asked = request({
+    ...{ hostname, port, method: "POST", path: `${pathname}/git-receive-pack` },
+    auth: `${username}:${password}`,
+    // More than ever comes.
+    headers: { "content-type": "application/x-git-receive-pack-request", "content-length": 1_000 },
+  });
+  asked.on("error", () => {});
+  asked.write("00a7");
+  const isGit = ({ words }: Running) => /git-http-backend|receive-pack/.test(words);
+  const running = await poll(() => {
+    const found = listDescendants(Number(child.pid)).filter(isGit);
+    return found.length < 2 ? undefined : found;
+  });
+
+  await killHard(child);
+
+  await poll(() => running.every((one) => !isAlive(one)) || undefined);
+  t.pass();
 });
 
 test("killed the moment a ref has moved, again and again, every push is delivered once", async (t) => {

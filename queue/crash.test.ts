@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
+import { findProgram, STANDARD_PATH } from "#sdk/find-program.ts";
 import { silentLog } from "#sdk/log.ts";
 import { startPrivateRedis } from "./backends/private-redis.ts";
-import { findProgram, STANDARD_PATH } from "./supervise.ts";
 import { listen } from "./test-queue.ts";
 
 const redisServer = findProgram("redis-server", STANDARD_PATH);

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { Redis } from "ioredis";
+import { findProgram, STANDARD_PATH } from "#sdk/find-program.ts";
 import { silentLog } from "#sdk/log.ts";
 import { startPrivateRedis } from "./backends/private-redis.ts";
 import { connectRedis } from "./backends/redis.ts";
 import { type Store, testQueue } from "./queue.contract.ts";
-import { findProgram, STANDARD_PATH } from "./supervise.ts";
 
 const program = findProgram("redis-server", process.env.PATH ?? STANDARD_PATH);
 if (program === undefined)

@@ -5,11 +5,11 @@ import { Readable } from "node:stream";
 import test, { type ExecutionContext } from "ava";
 import { Agent, request } from "undici";
 import { answerRequests } from "#sdk/answer.ts";
+import { findProgram, STANDARD_PATH } from "#sdk/find-program.ts";
 import { silentLog } from "#sdk/log.ts";
 import { serve } from "#sdk/serve.ts";
 import { startPrivateRedis } from "./backends/private-redis.ts";
 import { connectRedis } from "./backends/redis.ts";
-import { findProgram, STANDARD_PATH } from "./supervise.ts";
 import { setUp } from "./test-queue.ts";
 
 const program = findProgram("redis-server", STANDARD_PATH);

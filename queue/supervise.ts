@@ -1,16 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
+import { withDeathSignal } from "#sdk/death-signal.ts";
 import { errorCode } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 
 const run = promisify(execFile);
-/** Where programs are looked for when no PATH is given. */
-export const STANDARD_PATH =
-  "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/opt/homebrew/bin";
 const RESTART_WAIT_MS = 200;
 const RESTART_MAX_WAIT_MS = 5_000;
 /** A child that lived this long is restarted at once. */
@@ -86,13 +82,9 @@ type Life = {
 };
 
 async function start({ file, args, env, pidFile }: Program): Promise<Life> {
-  const guard = findProgram("setpriv", STANDARD_PATH);
-  const [command, commandArgs] =
-    process.platform === "linux" && guard !== undefined
-      ? [guard, ["--pdeathsig", "KILL", file, ...args]]
-      : [file, args];
+  const guarded = withDeathSignal({ file, args });
   // Its stdin ends with this process: a program may watch that where pdeathsig is not there.
-  const child = spawn(command, [...commandArgs], { stdio: ["pipe", "pipe", "pipe"], env });
+  const child = spawn(guarded.file, [...guarded.args], { stdio: ["pipe", "pipe", "pipe"], env });
   const ended = obituary(child);
   if (child.pid !== undefined) await writeFile(pidFile, String(child.pid), { mode: 0o600 });
   return { child, ended };
@@ -109,25 +101,6 @@ function obituary(child: ChildProcess): Promise<string> {
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => resolve(`${signal ?? `exit ${code}`} ${tail.trim()}`));
   });
-}
-
-/** The path of an executable on a PATH. */
-export function findProgram(name: string, path: string): string | undefined {
-  return path
-    .split(delimiter)
-    .filter((folder) => folder !== "")
-    .map((folder) => join(folder, name))
-    .find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    // Absent or not ours to run: either way it is not the program.
-    return false;
-  }
 }
 
 /** Two servers on one data folder would destroy it. A pid is only trusted with our mark in its command line. */

@@ -33,7 +33,7 @@ const HEAD_LIMIT = 16 * 1024;
 
 /** Run git's CGI program and answer with what it says; bodies stream both ways. */
 export async function callBackend(git: Git, call: BackendCall): Promise<Response> {
-  const child = spawn(git.backend, [], {
+  const child = spawn(git.backend.file, [...git.backend.args], {
     env: { ...git.environment, ...cgiVariables(call) },
     stdio: ["pipe", "pipe", "pipe", call.onChannel === undefined ? "ignore" : "pipe"],
     // A group of its own, so that a stuck transfer ends with everything it started.

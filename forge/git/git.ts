@@ -2,13 +2,14 @@ import { execFile, spawn } from "node:child_process";
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { type Command, withDeathSignal } from "#sdk/death-signal.ts";
 
 /** The git programs of this machine, started without anybody's configuration. */
 export type Git = {
   /** Run a reading command in a bare repository; `input` goes to its standard input. */
   run(folder: string, args: readonly string[], options?: RunOptions): Promise<Buffer>;
-  /** Path of `git-http-backend`. */
-  readonly backend: string;
+  /** `git-http-backend`, which ends with this process: left alone, it reads on at the end of its input for ever. */
+  readonly backend: Command;
   /** Environment of every git process. */
   readonly environment: Readonly<Record<string, string>>;
 };
@@ -36,7 +37,7 @@ export async function findGit(config: Readonly<Record<string, string>>): Promise
   const environment = cleanEnvironment(folder, config);
   const program = join(folder, "git");
   return {
-    backend,
+    backend: withDeathSignal({ file: backend, args: [] }),
     environment,
     run: (cwd, args, options = {}) => run(program, cwd, args, environment, options),
   };

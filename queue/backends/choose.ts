@@ -1,8 +1,8 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "#sdk/errors.ts";
+import { findProgram, STANDARD_PATH } from "#sdk/find-program.ts";
 import type { Log } from "#sdk/log.ts";
-import { findProgram, STANDARD_PATH } from "../supervise.ts";
 import type { Backend } from "./backend.ts";
 import { startPrivateRedis } from "./private-redis.ts";
 import { connectRedis } from "./redis.ts";

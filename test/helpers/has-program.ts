@@ -1,4 +1,4 @@
-import { findProgram } from "../../queue/supervise.ts";
+import { findProgram } from "#sdk/find-program.ts";
 
 /** Whether a test that needs the program can run here; the title of one that cannot names it. */
 export function hasProgram(name: string): boolean {
