@@ -184,6 +184,10 @@ test("what a platform that was killed had half written or half deleted is remove
   const halves = [
     "objects/v1/forge:1/forge:1/b/cart.log.12-ab.tmp",
     "git/mirrors/github/1.git.old-e380dbfc-bb51/objects/pack/a.pack",
+    "git/hooks/post-receive.12-ab.tmp",
+    "git/forge/1.git/HEAD.12-ab.tmp",
+    "builder/base-images.json.12-ab.tmp",
+    "format.12-ab.tmp",
   ].map((half) => join(path, half));
   const mirror = join(path, "git/mirrors/github/1.git/HEAD");
   for (const file of [...halves, mirror]) {

@@ -57,7 +57,11 @@ export async function openDataFolder(
 }
 
 /** Files that `writeDurably` had not renamed yet, and mirrors that were put aside to be deleted. */
-const UNFINISHED = ["run/*.tmp", "objects/**/*.tmp", "secrets/*.tmp", "git/mirrors/*/*.git.old-*"];
+const UNFINISHED = [
+  ...["*.tmp", "run/*.tmp", "objects/**/*.tmp", "secrets/*.tmp", "builder/*.tmp"],
+  ...["engine/docker/*.tmp", "git/hooks/*.tmp", "git/forge/*.git/*.tmp"],
+  "git/mirrors/*/*.git.old-*",
+];
 
 /** What a platform that was killed has not finished; the lock is held, so nobody else is at it. */
 async function removeUnfinished(path: string): Promise<void> {
