@@ -6,5 +6,5 @@ export type Command = { readonly file: string; readonly args: readonly string[] 
 export function withDeathSignal(command: Command): Command {
   const guard = process.platform === "linux" ? findProgram("setpriv", STANDARD_PATH) : undefined;
   if (guard === undefined) return command;
-  return { file: guard, args: ["--pdeathsig", "KILL", command.file, ...command.args] };
+  return { file: guard, args: ["--pdeathsig", "KILL", "--", command.file, ...command.args] };
 }

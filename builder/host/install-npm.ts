@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdir, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HttpError } from "#sdk/errors.ts";
+import { findProgram } from "#sdk/find-program.ts";
 import type { InstallTools } from "./install.ts";
 import { createInstalledPackages } from "./installed-packages.ts";
 import { type NpmPlan, planNpm, readText } from "./npm-manifest.ts";
 import { filterNpmrc } from "./npmrc.ts";
-import { findProgram, runProgram } from "./run-program.ts";
+import { runProgram } from "./run-program.ts";
 
 type Install = Extract<NpmPlan, { install: true }>;
 
@@ -80,7 +81,7 @@ function options(cache: string, { settings }: InstallTools): string[] {
 
 /** npm as a script of the Node that runs the platform, so that both agree on what they install for. */
 async function findNpm({ env }: InstallTools): Promise<{ file: string; args: string[] }> {
-  const found = await findProgram("npm", env);
+  const found = findProgram("npm", env.PATH ?? "");
   if (found === undefined)
     throw new HttpError(
       422,

@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HttpError } from "#sdk/errors.ts";
+import { findProgram } from "#sdk/find-program.ts";
 import type { InstallTools } from "./install.ts";
 import { readText } from "./npm-manifest.ts";
-import { findProgram, runProgram } from "./run-program.ts";
+import { runProgram } from "./run-program.ts";
 
 /** Options of pip that a requirements.txt may hold; others would name paths, indexes or builds. */
 const REQUIREMENT = /^(#.*|[A-Za-z0-9][\w.-]*\s*(\[[\w\s,.-]*\])?\s*([^@/\\:]*)(;.*)?)?$/;
@@ -12,7 +13,7 @@ const REQUIREMENT = /^(#.*|[A-Za-z0-9][\w.-]*\s*(\[[\w\s,.-]*\])?\s*([^@/\\:]*)(
 export async function installPip(folder: string, root: string, tools: InstallTools): Promise<void> {
   const text = await readText(folder, "requirements.txt");
   if (text === undefined || readRequirements(text).length === 0) return;
-  const python = await findProgram("python3", tools.env);
+  const python = findProgram("python3", tools.env.PATH ?? "");
   if (python === undefined)
     throw new HttpError(422, "no-python", "This machine has no python3 on its PATH; install it.");
   const target = join(root, "python");

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { access, constants } from "node:fs/promises";
-import { basename, delimiter, join } from "node:path";
+import { basename } from "node:path";
 import type { Readable } from "node:stream";
-import type { Env } from "#sdk/env.ts";
+import { withDeathSignal } from "#sdk/death-signal.ts";
 import { HttpError } from "#sdk/errors.ts";
 import { yieldCpu } from "#sdk/yield-cpu.ts";
 
@@ -30,7 +29,7 @@ export async function runProgram(
   signal: AbortSignal,
 ): Promise<number> {
   signal.throwIfAborted();
-  const [file, args] = await withParentDeath(program);
+  const { file, args } = withDeathSignal(program);
   const child = spawn(file, args, {
     cwd: program.cwd,
     env: program.env,
@@ -52,26 +51,6 @@ export async function runProgram(
     // Whatever the program left behind goes with it.
     killGroup(child);
   }
-}
-
-/** The first executable of that name on `PATH`, or `undefined`. */
-export async function findProgram(name: string, env: Env): Promise<string | undefined> {
-  for (const folder of (env.PATH ?? "").split(delimiter).filter((one) => one !== "")) {
-    const path = join(folder, name);
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
-  }
-  return undefined;
-}
-
-/** Where setpriv exists, the kernel kills the program when this process dies, `kill -9` included. */
-async function withParentDeath({ file, args, env }: Program): Promise<[string, string[]]> {
-  const setpriv = await findProgram("setpriv", env);
-  if (setpriv === undefined) return [file, [...args]];
-  return [setpriv, ["--pdeathsig", "KILL", "--", file, ...args]];
 }
 
 function ended(child: ChildProcess): Promise<number | NodeJS.Signals> {

@@ -1,10 +1,11 @@
 import { rm } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { withDeathSignal } from "#sdk/death-signal.ts";
 import type { Artifact } from "./artifact.ts";
-import { createNewRoot, isThere, SANDBOX_FOLDER } from "./new-root.ts";
+import { createNewRoot, SANDBOX_FOLDER } from "./new-root.ts";
 import { createReplicaFolder, SOCKET_PATH } from "./replica-folder.ts";
 import type { Settings } from "./settings.ts";
-import { formatExit, type Launch, SYSTEM_PATH, startProcess } from "./start-process.ts";
+import { formatExit, type Launch, startProcess } from "./start-process.ts";
 
 /** How much of the machine a replica sees; `user` is who it runs as, where that is not the platform. */
 type IsolationKind = "root-namespaces" | "user-namespaces" | "none";
@@ -27,12 +28,11 @@ type LaunchRequest = {
 
 /** Find the strongest isolation that works here, by trying it. `folder` is used for the new root. */
 export async function findIsolation(folder: string, settings: Settings): Promise<Isolation> {
-  const deathSignal = await isOnPath("setpriv");
-  if (settings.isolation === "none") return createPlain(settings, deathSignal, "as asked for");
+  if (settings.isolation === "none") return createPlain(settings, "as asked for");
   const root = await createNewRoot(join(folder, "root"));
   const isolation = createNamespaced(root, settings, process.getuid?.() === 0);
   const problem = await tryOut(isolation, join(folder, "try"), settings.firstUserId);
-  return problem === undefined ? isolation : createPlain(settings, deathSignal, problem);
+  return problem === undefined ? isolation : createPlain(settings, problem);
 }
 
 function createNamespaced(root: string, settings: Settings, asRoot: boolean): Isolation {
@@ -63,7 +63,7 @@ function createNamespaced(root: string, settings: Settings, asRoot: boolean): Is
   };
 }
 
-function createPlain(settings: Settings, deathSignal: boolean, why: string): Isolation {
+function createPlain(settings: Settings, why: string): Isolation {
   const watchdog = join(settings.projectFolder, "watchdog", "main.ts");
   return {
     kind: "none",
@@ -74,9 +74,7 @@ function createPlain(settings: Settings, deathSignal: boolean, why: string): Iso
       const tmp = join(folder, "tmp");
       const secrets = join(folder, "secrets");
       return {
-        ...(deathSignal
-          ? { file: "setpriv", args: ["--pdeathsig", "KILL", "--", program, ...args] }
-          : { file: program, args }),
+        ...withDeathSignal({ file: program, args }),
         cwd: artifact.root,
         path: `${dirname(process.execPath)}:${settings.path}`,
         home: tmp,
@@ -117,10 +115,4 @@ async function tryOut(
   await rm(folder, { recursive: true, force: true });
   if (end.code === 0) return undefined;
   return `namespaces do not work here: ${output.trim().split("\n").at(-1) || formatExit(end)}`;
-}
-
-async function isOnPath(program: string): Promise<boolean> {
-  const folders = SYSTEM_PATH.split(delimiter);
-  const found = await Promise.all(folders.map((folder) => isThere(join(folder, program))));
-  return found.includes(true);
 }

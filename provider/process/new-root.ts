@@ -44,7 +44,7 @@ async function copyHostFolder(root: string, name: string): Promise<void> {
   else if (target !== undefined) await symlink(target, join(root, name));
 }
 
-export async function isThere(path: string): Promise<boolean> {
+async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,
