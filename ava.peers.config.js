@@ -1,4 +1,4 @@
-/** Against programs of other houses, which no machine needs: `BUILDKITD=<program> npm run peers`. */
+/** Against programs of other houses, which no machine needs; Go builds them: `npm run peers`. */
 // biome-ignore lint/style/noDefaultExport: AVA reads it so
 export default {
   extensions: ["ts"],

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { readLogins } from "#sdk/registry-logins.ts";
+import { buildGoProgram, GO_BUILD_MS, goMissing } from "../../test/helpers/go-program.ts";
 import { dockerMissing, startDocker } from "../../test/helpers/start-docker.ts";
 import { registryMissing, startRegistry } from "../../test/helpers/start-registry.ts";
 import { until } from "../../test/helpers/until.ts";
@@ -15,13 +16,14 @@ import { parseBuildkitAddress } from "./address.ts";
 import { openBuildkit } from "./open-buildkit.ts";
 import { BASE, imageBuild } from "./test-buildkit.ts";
 
-/**
- * A real buildkitd, which Debian does not have. BUILDKITD names one; to build it with Go:
- * `go mod init peer && go get github.com/moby/buildkit/cmd/buildkitd@v0.25.1 && go build -o buildkitd github.com/moby/buildkit/cmd/buildkitd`
- */
-const program = process.env.BUILDKITD;
-const missing =
-  program === undefined ? "BUILDKITD names no program" : (dockerMissing ?? registryMissing);
+/** A real buildkitd, which Debian does not have; BUILDKITD may name another one. */
+const BUILDKITD = {
+  name: "buildkitd",
+  package: "github.com/moby/buildkit/cmd/buildkitd",
+  version: "v0.25.1",
+};
+const given = process.env.BUILDKITD;
+const missing = (given === undefined ? goMissing : undefined) ?? dockerMissing ?? registryMissing;
 if (missing !== undefined) test.skip(`a real buildkitd is not tested: ${missing}`, () => {});
 const peerTest = missing === undefined ? test.serial : test.skip;
 
@@ -32,7 +34,7 @@ test.after.always(async () => {
 });
 
 /** buildkitd, and a registry with a base image that it may log in to. */
-async function start() {
+async function start(program: string) {
   const { host } = await startRegistry({ teardown }, { login: true });
   const docker = await startDocker({ teardown });
   const base = `${host}/base/base:1`;
@@ -53,7 +55,7 @@ async function start() {
     "--oci-worker-net",
     "host",
   ];
-  const daemon = spawn(program ?? "", flags, { stdio: "ignore" });
+  const daemon = spawn(program, flags, { stdio: "ignore" });
   const ended = once(daemon, "exit");
   teardown(async () => {
     daemon.kill("SIGTERM");
@@ -74,11 +76,15 @@ async function start() {
   const findLogin = readLogins(JSON.stringify({ auths: { [host]: { auth } } }));
   return { host, base, address, buildkit, findLogin, docker };
 }
-const shared = missing === undefined ? start() : undefined;
+let shared: Awaited<ReturnType<typeof start>> | undefined;
+test.before(async (t) => {
+  t.timeout(GO_BUILD_MS);
+  if (missing === undefined) shared = await start(given ?? (await buildGoProgram(BUILDKITD)));
+});
 
 async function setUp() {
   if (shared === undefined) throw new Error("peerTest only");
-  const there = await shared;
+  const there = shared;
   const { host, findLogin } = there;
   const rules = {
     platformPrefixes: ["ofc.local", `${host}/functions`],

@@ -31,14 +31,19 @@ type StartedDocker = DockerUnderTest & {
   importBase(name: string, programs?: readonly string[]): Promise<void>;
 };
 
-/** One dockerd for a test file, with the test function's image; both are there once the tests run. */
+/**
+ * One dockerd for a test file, with the test function's image; both are there once the tests run, which
+ * begin within `startMs`.
+ */
 export function shareDocker<Started extends StartedDocker>(
   test: TestFn,
   start: (context: { teardown(run: () => Promise<void>): void }) => Promise<Started>,
+  startMs = 180_000,
 ): { docker(): Started; image(): string } {
   const ends: (() => Promise<void>)[] = [];
   let shared: { readonly docker: Started; readonly image: string } | undefined;
-  test.before(async () => {
+  test.before(async (t) => {
+    t.timeout(startMs);
     const docker = await start({ teardown: (end) => ends.push(end) });
     await docker.importBase(BASE_IMAGE, ["node"]);
     shared = { docker, image: await buildTestFunction(docker.api, BASE_IMAGE) };

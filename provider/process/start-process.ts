@@ -38,7 +38,7 @@ export type StartedProcess = {
 };
 
 /** `PATH` of the platform's own helpers; a deployment never has a say in it. */
-export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Start a program with exactly this environment, in a process group of its own. */
 export function startProcess(
