@@ -52,7 +52,8 @@ if (dockerMissing === undefined) {
     t.is(await ask("/write?path=/tmp/x"), "done");
     t.is(await ask("/read?path=/var/openfaas/secrets/token"), "x");
     t.is(await ask("/list?path=/var/run"), "ENOENT");
-    t.is(await ask("/read?path=/proc/net/if_inet6"), "");
+    // Newer engines leave the loopback's.
+    t.notRegex(await ask("/read?path=/proc/net/if_inet6"), /eth/);
   });
 
   test("an image's own user is kept when it is a number that is not root's", async (t) => {
