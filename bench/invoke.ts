@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { answering, stackOf, type TestRepository } from "../test/helpers/repository.ts";
 import { type Benchmark, type Measure, type Options, runAlone } from "./benchmark.ts";
@@ -156,7 +157,8 @@ async function measurePushes(platform: Platform, pushes: Pushes, { rounds, quick
   let pushed = 0;
   for (let round = 0; round < rounds; round++) {
     const calm = await runLoad(spec);
-    const [loaded, count] = await Promise.all([runLoad(spec), pushEachSecond(pushes, durationMs)]);
+    const commits = await makeCommits(pushes, durationMs / 1_000);
+    const [loaded, count] = await Promise.all([runLoad(spec), pushEachSecond(pushes, commits)]);
     refuseFailures("quiet", calm);
     refuseFailures("while pushes are built", loaded);
     quiet.push(calm.p99);
@@ -169,15 +171,24 @@ async function measurePushes(platform: Platform, pushes: Pushes, { rounds, quick
   return reportPushes(quiet, busy, pushed);
 }
 
-/** One each second; one that takes longer than that delays the next. Answers how many there were. */
-async function pushEachSecond(pushes: Pushes, durationMs: number): Promise<number> {
-  const until = performance.now() + durationMs;
+/** Beforehand: they are made where somebody works, and only their pushes reach the platform's machine. */
+async function makeCommits(pushes: Pushes, count: number): Promise<readonly string[]> {
+  const commits: string[] = [];
+  for (let at = 0; at < count; at++)
+    commits.push(await pushes.work.commit({ "fn/handler.js": answering(`v${++pushes.version}`) }));
+  return commits;
+}
+
+/** One each second, unless one takes longer than that; answers how many there was time for. */
+async function pushEachSecond({ work, url }: Pushes, commits: readonly string[]): Promise<number> {
+  const until = performance.now() + commits.length * 1_000;
+  let due = performance.now();
   let count = 0;
-  for (let due = performance.now(); due < until; due = Math.max(due + 1_000, performance.now())) {
-    const wait = due - performance.now();
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    await pushes.work.commit({ "fn/handler.js": answering(`v${++pushes.version}`) });
-    await push(pushes.work, pushes.url);
+  for (const commit of commits) {
+    if (due >= until) break;
+    await sleep(Math.max(0, due - performance.now()));
+    await push(work, url, `${commit}:refs/heads/main`);
+    due = Math.max(due + 1_000, performance.now());
     count++;
   }
   return count;
