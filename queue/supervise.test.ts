@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -69,6 +69,26 @@ test("a program that cannot be started says why", async (t) => {
 
   await until(() => lines.some((line) => line.includes("queue-store-died")));
   t.true(lines.some((line) => line.includes("/nowhere/at-all")));
+});
+
+test("a start whose pid cannot be noted, as on a disk that is full, is tried again", async (t) => {
+  const { folder, program, lines, log } = await setUp(t);
+  const run = join(folder, "run");
+  const pidFile = join(run, "sleeper.pid");
+  await mkdir(run);
+  const sleeper = await supervise({ ...program, pidFile }, log);
+  t.teardown(() => sleeper.stop());
+  const first = sleeper.pid() ?? 0;
+
+  await rm(run, { recursive: true });
+  process.kill(first, "SIGKILL");
+  await until(() => lines.some((line) => /queue-store-died/.test(line) && /ENOENT/.test(line)));
+  await mkdir(run);
+  await until(() => sleeper.pid() !== first);
+
+  t.is(await readFile(pidFile, "utf8"), String(sleeper.pid()));
+  t.true(isAlive(sleeper.pid() ?? 0));
+  t.is(lines.filter((line) => line.includes("queue-store-restarted")).length, 1);
 });
 
 function isAlive(pid: number): boolean {

@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { withDeathSignal } from "#sdk/death-signal.ts";
-import { errorCode } from "#sdk/errors.ts";
+import { describe, errorCode } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 
 const run = promisify(execFile);
@@ -67,10 +67,13 @@ export async function supervise(program: Program, log: Log): Promise<Supervised>
       await wait(waitMs);
       if (stopping) return;
       waitMs = Math.min(waitMs * 2, RESTART_MAX_WAIT_MS);
-      life = await start(program);
+      const next = await start(program).catch((error: unknown) => describe(error));
+      // A disk that is full or read-only for now is no reason to end the platform.
+      life = typeof next === "string" ? { ...life, ended: Promise.resolve(next) } : next;
       // `stop` came while it was started, and signalled the one before.
       if (stopping) life.child.kill("SIGTERM");
-      log.info("queue-store-restarted", { program: program.name, pid: life.child.pid });
+      if (typeof next !== "string")
+        log.info("queue-store-restarted", { program: program.name, pid: life.child.pid });
     }
   }
 }
@@ -86,7 +89,14 @@ async function start({ file, args, env, pidFile }: Program): Promise<Life> {
   // Its stdin ends with this process: a program may watch that where pdeathsig is not there.
   const child = spawn(guarded.file, [...guarded.args], { stdio: ["pipe", "pipe", "pipe"], env });
   const ended = obituary(child);
-  if (child.pid !== undefined) await writeFile(pidFile, String(child.pid), { mode: 0o600 });
+  try {
+    if (child.pid !== undefined) await writeFile(pidFile, String(child.pid), { mode: 0o600 });
+  } catch (error) {
+    // What is not noted would not be found after a kill.
+    child.kill("SIGKILL");
+    await ended;
+    throw error;
+  }
   return { child, ended };
 }
 
