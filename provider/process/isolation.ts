@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { withDeathSignal } from "#sdk/death-signal.ts";
 import type { Artifact } from "./artifact.ts";
-import { createNewRoot, SANDBOX_FOLDER } from "./new-root.ts";
+import { createNewRoot, formatMounts, type NewRoot, SANDBOX_FOLDER } from "./new-root.ts";
 import { createReplicaFolder, SOCKET_PATH } from "./replica-folder.ts";
 import type { Settings } from "./settings.ts";
 import { formatExit, type Launch, startProcess } from "./start-process.ts";
@@ -35,7 +35,7 @@ export async function findIsolation(folder: string, settings: Settings): Promise
   return problem === undefined ? isolation : createPlain(settings, problem);
 }
 
-function createNamespaced(root: string, settings: Settings, asRoot: boolean): Isolation {
+function createNamespaced(root: NewRoot, settings: Settings, asRoot: boolean): Isolation {
   return {
     kind: asRoot ? "root-namespaces" : "user-namespaces",
     text: asRoot
@@ -47,10 +47,9 @@ function createNamespaced(root: string, settings: Settings, asRoot: boolean): Is
         ...["--pdeathsig", "KILL", "unshare"],
         ...(asRoot ? [] : ["--user", "--map-current-user", "--keep-caps"]),
         ...["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--"],
-        ...["/bin/sh", join(SANDBOX_FOLDER, "enter.sh"), root, asRoot ? String(userId) : "-"],
-        ...[folder, artifact.root, process.execPath],
-        ...[artifact.command[0] === "watchdog" ? settings.projectFolder : "-"],
-        ...[settings.tmpLimit, String(settings.processLimit)],
+        ...["/bin/sh", join(SANDBOX_FOLDER, "enter.sh"), root.path, asRoot ? String(userId) : "-"],
+        ...[folder, formatMounts(root, mountsOf(artifact, folder, settings))],
+        String(settings.processLimit),
         ...resolveCommand(artifact, "/platform/bin/node", "/platform/watchdog/main.ts"),
         ...["--listen", "/run/function/http.sock"],
       ],
@@ -60,6 +59,16 @@ function createNamespaced(root: string, settings: Settings, asRoot: boolean): Is
       tmp: "/tmp",
       enters: true,
     }),
+  };
+}
+
+function mountsOf(artifact: Artifact, folder: string, settings: Settings) {
+  return {
+    folder,
+    artifactRoot: artifact.root,
+    node: process.execPath,
+    project: artifact.command[0] === "watchdog" ? settings.projectFolder : undefined,
+    tmpLimit: settings.tmpLimit,
   };
 }
 
