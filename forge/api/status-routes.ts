@@ -19,7 +19,7 @@ const StatusRequest = z.object({
 });
 
 export function createStatusRoutes(tools: ApiTools) {
-  const { links, statuses } = tools;
+  const { links, statuses, deliveries } = tools;
   const findCommit = createFindCommit(tools);
   return { create, list, showCombined };
 
@@ -66,9 +66,10 @@ export function createStatusRoutes(tools: ApiTools) {
     return context.json(combined, 200, headers);
   }
 
-  /** Git is asked once: a commit that has a status was there. */
+  /** Git is asked where nobody knows: a branch's head is a commit, and one that has a status was there. */
   async function findSha(repository: Repository, ref: string): Promise<string> {
     if (statuses.isKnown(repository.id, ref)) return ref;
+    if (deliveries.isBranchHead(repository.id, ref)) return ref;
     return (await findCommit(repository, ref)).sha;
   }
 

@@ -10,6 +10,7 @@ import { callBackend } from "./backend.ts";
 import { makeBareRepository, repositoryFolder } from "./bare-repository.ts";
 import type { Git } from "./git.ts";
 import { refuse } from "./git-answers.ts";
+import { asksForAbilities, keepAbilities } from "./keep-abilities.ts";
 import type { GitPath } from "./parse-git-path.ts";
 
 export type TransferTools = {
@@ -47,6 +48,7 @@ export function createTransfer(tools: TransferTools) {
   const running = new Map<number, number>();
   const unfinished = new Set<Promise<void>>();
   const processes = new Set<Promise<void>>();
+  const answerAbilities = keepAbilities();
   return { transfer, serveEmpty, close };
 
   async function transfer(
@@ -63,9 +65,9 @@ export function createTransfer(tools: TransferTools) {
       );
     }
     await makeBareRepository(repositoryFolder(root, repository.id));
-    return path.action === "git-receive-pack"
-      ? receive(request, path, repository)
-      : call(request, path, repository.id, owner, {});
+    if (path.action === "git-receive-pack") return receive(request, path, repository);
+    const ask = () => call(request, path, repository.id, owner, {});
+    return asksForAbilities(request, path) ? answerAbilities(ask) : ask();
   }
 
   /** Refs of the empty repository that every first push compares with. */

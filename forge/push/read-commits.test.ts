@@ -67,6 +67,23 @@ test("a merge brings the commits of both sides", async (t) => {
   t.is(commits.at(-1)?.message, "merge");
 });
 
+test("a ref is forced when commits are left behind, whatever it brings", async (t) => {
+  const { tree, before, read } = await setUp(t);
+  const left = await commit(tree, { "a.txt": "2" }, "left");
+  await runGit(["reset", "--quiet", "--hard", before], tree);
+  const kept = await commit(tree, { "a.txt": "3" }, "kept");
+  await runGit(["merge", "--quiet", "--strategy=ours", "--message=both", left], tree);
+  const both = (await runGit(["rev-parse", "HEAD"], tree)).output.trim();
+  const isForced = async (from: string, to: string) => (await read(to, from)).forced;
+
+  t.true(await isForced(left, kept));
+  t.true(await isForced(left, before));
+  t.false(await isForced(before, before));
+  t.false(await isForced(before, kept));
+  t.false(await isForced(left, both));
+  t.true(await isForced(both, left));
+});
+
 test("a deleted ref brings nothing", async (t) => {
   const { read } = await setUp(t);
 

@@ -28,7 +28,9 @@ export type PushedCommits = {
 /** GitHub's own limits: commits in one payload, and paths in one list of a commit. */
 const MAX_COMMITS = 2048;
 const MAX_PATHS = 3000;
-const FORMAT = "--format=%m%x00%H%x00%T%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00";
+const FORMAT = "--format=%m%x00%P%x00%H%x00%T%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00";
+
+type Found = { readonly commit: Commit; readonly parents: readonly string[] };
 
 /** Read what a ref change brought; `others` are commits that other refs had already. */
 export async function readCommits(
@@ -40,13 +42,13 @@ export async function readCommits(
   if (after === NO_SHA) return { commits: [], head: null, forced: false };
   const known = before === NO_SHA ? others : [before];
   const revisions = [after, ...known.map((sha) => `^${sha}`)];
-  const [forced, found] = await Promise.all([
-    before !== NO_SHA && leftBehind(git, folder, before, after),
-    // A branch or tag at a commit that another had already brings nothing.
-    known.includes(after) ? [] : log(git, folder, revisions, MAX_COMMITS),
-  ]);
-  const head = found[0] ?? (await log(git, folder, [after], 1))[0] ?? null;
-  return { commits: found.toReversed(), head, forced };
+  // A branch or tag at a commit that another had already brings nothing.
+  const found = known.includes(after) ? [] : await log(git, folder, revisions, MAX_COMMITS);
+  const goesOn = before === NO_SHA || found.some(({ parents }) => parents.includes(before));
+  const forced = !goesOn && (await leftBehind(git, folder, before, after));
+  const commits = found.map(({ commit }) => commit);
+  const head = commits[0] ?? (await log(git, folder, [after], 1))[0]?.commit ?? null;
+  return { commits: commits.toReversed(), head, forced };
 }
 
 async function leftBehind(git: Git, folder: string, before: string, after: string) {
@@ -66,15 +68,16 @@ async function log(git: Git, folder: string, revisions: readonly string[], limit
   return [...parseLog(output.toString())];
 }
 
-function* parseLog(text: string): Generator<Commit> {
+function* parseLog(text: string): Generator<Found> {
   const fields = text.split("\0");
   let at = 0;
   while (fields[at] === ">") {
+    const parents = (fields[at + 1] ?? "").split(" ");
     const [id, tree, author, authorEmail, authored, committer, committerEmail, committed, message] =
-      fields.slice(at + 1, at + 10);
-    const paths = readPaths(fields, at + 11);
+      fields.slice(at + 2, at + 11);
+    const paths = readPaths(fields, at + 12);
     at = paths.end;
-    yield {
+    const commit = {
       id: id ?? "",
       tree_id: tree ?? "",
       message: (message ?? "").trimEnd(),
@@ -85,6 +88,7 @@ function* parseLog(text: string): Generator<Commit> {
       removed: paths.of("D"),
       modified: paths.of("M", "T"),
     };
+    yield { commit, parents };
   }
 }
 

@@ -110,6 +110,9 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
   const announcedAt = sql.prepare(
     "SELECT ref, sha FROM announced WHERE repository_id = ? AND ref = ?",
   );
+  const branchAt = sql.prepare(
+    "SELECT 1 FROM announced WHERE repository_id = ? AND sha = ? AND ref LIKE 'refs/heads/%' LIMIT 1",
+  );
   const setAnnounced = sql.prepare(
     `INSERT INTO announced (repository_id, ref, sha) VALUES (?, ?, ?)
      ON CONFLICT (repository_id, ref) DO UPDATE SET sha = excluded.sha`,
@@ -121,6 +124,7 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
     announce,
     listAnnounced,
     findAnnounced,
+    isBranchHead,
     find,
     findNewest,
     listDue,
@@ -158,6 +162,11 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
 
   function findAnnounced(repositoryId: number, ref: string): string | undefined {
     return Announced.optional().parse(announcedAt.get(repositoryId, ref))?.sha;
+  }
+
+  /** Git lets branches point at commits only, so this is one. */
+  function isBranchHead(repositoryId: number, sha: string): boolean {
+    return branchAt.get(repositoryId, sha) !== undefined;
   }
 
   function find(id: number): Delivery | undefined {
