@@ -22,7 +22,7 @@ const WARM_UPS = 1;
 export const invoke: Benchmark = {
   name: "invoke",
   about:
-    "GET of a node24 function. Throughput and added time: the proxy (this gateway, or a bare undici proxy) alone on one core, function and load on another; the function directly on its Unix socket for comparison. Pushes: nothing pinned, 200 requests a second over 32 connections, in turns quiet and with a push of another function started each second.",
+    "GET of a node24 function. Throughput and added time: the proxy (this gateway, or a bare undici proxy) alone on one core, function and load on another; the function directly on its Unix socket for comparison. Pushes: nothing pinned by the benchmark, 200 requests a second over 32 connections, in turns quiet and with a push of another function started each second.",
   rounds: 10,
   run: (options) =>
     withPlatform({}, async (place) => {
@@ -51,8 +51,9 @@ type Runs = ReadonlyMap<string, readonly LoadResult[]>;
 
 /** Every kind of run in each round, so that what the machine does besides falls on all alike. */
 async function measureProxies(platform: Platform, { rounds, quick, say }: Options) {
-  const [proxyCore = 0, otherCore] = await listCores();
-  if (otherCore === undefined)
+  // The pipeline leaves the last core to calls by itself.
+  const [otherCore, proxyCore] = await listCores();
+  if (otherCore === undefined || proxyCore === undefined)
     throw new Error("One core for the proxy and one for the rest are needed.");
   const socket = await findSocket(platform.dataFolder, SERVICE);
   const bare = await startBareProxy(socket);

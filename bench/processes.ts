@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import { promisify } from "node:util";
+import { parseCores } from "#sdk/cores.ts";
 
 const run = promisify(execFile);
 
@@ -44,12 +45,7 @@ export async function putFirst(pid: number): Promise<void> {
 
 /** Cores that this process may use. */
 export async function listCores(): Promise<readonly number[]> {
-  const status = await readFile("/proc/self/status", "utf8");
-  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "0";
-  return list.split(",").flatMap((range) => {
-    const [first = 0, last = first] = range.split("-").map(Number);
-    return Array.from({ length: last - first + 1 }, (_, at) => first + at);
-  });
+  return parseCores(await readFile("/proc/self/status", "utf8"));
 }
 
 /** Proportional set size in bytes; 0 when the process has ended meanwhile. */

@@ -40,6 +40,13 @@ export class EndpointTable {
     return this.#entries.get(service);
   }
 
+  /** Invocations of all functions that are known now, since each was first heard of. */
+  countStarted(): number {
+    let sum = 0;
+    for (const { counters } of new Set(this.#entries.values())) sum += counters.started;
+    return sum;
+  }
+
   /** Whether the provider was heard once; until then a function that is not found may well exist. */
   isLoaded = false;
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { openLedger } from "#ledger/ledger.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
+import { shareCores } from "#sdk/cores.ts";
 import type { Env } from "#sdk/env.ts";
 import { createGatewayClient, type GatewayClient } from "#sdk/gateway-client.ts";
 import { createLog, type Log } from "#sdk/log.ts";
@@ -86,9 +87,11 @@ export async function startFoundation(
   ledger.voidLeases();
 
   const env = gatewayEnv(given, data.secrets, secrets.payloadKey, sockets, options.port);
+  const cores = shareCores(log);
+  onStop(cores.close);
   const gatewayChild = await part(
     "gateway",
-    () => startGateway(options.project, env, log, options.writeLog),
+    () => startGateway(options.project, env, log, options.writeLog, cores.leaveOne),
     ({ url }) => `${url}, a process of its own`,
   );
   onStop(() => gatewayChild.close(given.drainMs));

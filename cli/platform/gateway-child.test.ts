@@ -29,7 +29,13 @@ async function setUp(t: ExecutionContext, environment: Env = {}) {
     said,
     async start(port = 0) {
       const env = gatewayEnv(settings, folder, key, socketUrls(folder), port);
-      const gateway = await startGateway(project, env, log, (line) => said.push(line));
+      const gateway = await startGateway(
+        project,
+        env,
+        log,
+        (line) => said.push(line),
+        () => {},
+      );
       t.teardown(() => gateway.close(0));
       return gateway;
     },

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
+import { useAllCores } from "#sdk/cores.ts";
 import type { Env } from "#sdk/env.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
@@ -14,6 +15,8 @@ const START_LIMIT_MS = 10_000;
 /** The line with which a gateway gives up. */
 const REASON = z.object({ event: z.literal("gateway-not-started"), error: z.string() });
 
+const CALLS = z.object({ calls: z.number() });
+
 export type GatewayChild = {
   readonly url: string;
   /** SIGTERM, and SIGKILL after `drainMs`. */
@@ -22,13 +25,14 @@ export type GatewayChild = {
 
 /**
  * The gateway in a process of its own, so that invocations share no event loop with the pipeline. It is
- * started again, on the same port, when it dies.
+ * started again, on the same port, when it dies. `onCalls` is told each second in which functions are called often.
  */
 export async function startGateway(
   project: string,
   env: Env,
   log: Log,
   writeLog: (line: string) => void,
+  onCalls: () => void,
 ): Promise<GatewayChild> {
   let closing = false;
   let restarting: Promise<void> | undefined;
@@ -46,7 +50,15 @@ export async function startGateway(
   };
 
   function watch(): void {
-    log.info("gateway-started", { pid: child.process.pid });
+    const { pid } = child.process;
+    log.info("gateway-started", { pid });
+    // One that is started again while functions are called.
+    useAllCores(pid).catch((error: unknown) =>
+      log.warn("cores-not-given", { error: describe(error) }),
+    );
+    child.process.on("message", (message) => {
+      if (CALLS.safeParse(message).success) onCalls();
+    });
     child.process.once("exit", (code, signal) => {
       if (closing) return;
       log.error("gateway-died", { code, signal });

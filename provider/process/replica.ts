@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { useAllCores } from "#sdk/cores.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Release } from "../engine/function-record.ts";
@@ -129,7 +130,11 @@ export function startReplica(
       },
       { initialDelayMs, settleMs: settings.settleMs, deadlineMs: settings.healthDeadlineMs },
     );
-    return gone.signal.aborted ? await ended : reason;
+    if (gone.signal.aborted) return await ended;
+    useAllCores(started.pid).catch((error: unknown) =>
+      tools.log.warn("cores-not-given", { instance, error: describe(error) }),
+    );
+    return reason;
   }
 
   async function end(): Promise<string> {
