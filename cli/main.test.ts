@@ -113,6 +113,7 @@ test("an engine that is not there is refused by up in one sentence", async (t) =
 
   t.is(code, 1);
   t.true(stderr.startsWith(`ofc up: No Docker answers at ${data}/docker.sock: install it`), stderr);
+  t.regex(stderr, /path\/to\/docker\.sock: connect ENOENT \S+\n$/);
 });
 
 test("without Docker up says why it is not used, and what it takes", async (t) => {

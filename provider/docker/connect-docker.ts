@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import { z } from "zod";
-import { describe, errorCode } from "#sdk/errors.ts";
+import { errorCode } from "#sdk/errors.ts";
 import type { Settings } from "./settings.ts";
 
 /** dockerd's API; `dockerode` is loaded with the first connection. */
@@ -61,16 +61,17 @@ function hideCredentials(url: string): string {
   return url.replace(/\/\/[^/@]*@/, "//…@");
 }
 
+/** What happened follows it, as the error's cause. */
 function explainFailure(socketPath: string, error: unknown): string {
   switch (errorCode(error)) {
     case "EACCES":
     case "EPERM":
-      return `Docker's socket ${socketPath} may not be used by this user: add it to the group docker ("sudo usermod -aG docker $USER", then log in again), or start as root.`;
+      return `Docker's socket ${socketPath} may not be used by this user: add it to the group docker ("sudo usermod -aG docker $USER", then log in again), or start as root`;
     case "ENOENT":
     case "ECONNREFUSED":
-      return `No Docker answers at ${socketPath}: install it ("apt-get install docker.io"), start it ("systemctl start docker"), or name its socket with DOCKER_HOST=unix:///….`;
+      return `No Docker answers at ${socketPath}: install it ("apt-get install docker.io"), start it ("systemctl start docker"), or name its socket with DOCKER_HOST=unix:///path/to/docker.sock`;
     default:
-      return `Docker at ${socketPath} does not work: ${describe(error)}.`;
+      return `Docker at ${socketPath} does not work`;
   }
 }
 

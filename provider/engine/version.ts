@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "#provider/provider.ts";
+import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Turns } from "../turns.ts";
 import { decideReplicas, decideRestartDelay } from "./decide-replicas.ts";
@@ -203,7 +204,9 @@ export function createVersion(tools: VersionTools, declared: Release): Version {
     say(instance, `[platform] ${how}; starting another in ${delayMs} ms`);
     retry ??= setTimeout(() => {
       retry = undefined;
-      void reconcile();
+      reconcile().catch((error: unknown) =>
+        tools.log.error("replicas-not-started", { error: describe(error) }),
+      );
     }, delayMs);
     tools.died();
   }
