@@ -13,7 +13,7 @@ const ALL = parseCores(
 );
 /** What is left to it while functions are called. */
 const FEWER = ALL.slice(0, -1);
-const taskset = findProgram("taskset", STANDARD_PATH);
+const TASKSET = findProgram("taskset", STANDARD_PATH);
 /** How long after the last call one core stays free for the next, in milliseconds. */
 const QUIET_MS = 10_000;
 
@@ -33,12 +33,12 @@ export function shareCores(log: Log, quietMs = QUIET_MS): CoreSharing {
   let change = Promise.resolve();
   // A kernel that lists no children (CONFIG_PROC_CHILDREN) could not give functions their cores back.
   const lists = existsSync(`/proc/self/task/${process.pid}/children`);
-  const able = taskset !== undefined && FEWER.length > 0 && lists;
+  const able = FEWER.length > 0 && lists;
 
   return {
     leaveOne() {
-      if (!able) return;
-      if (timer === undefined) queue(() => setCores(process.pid, FEWER));
+      if (!able || TASKSET === undefined) return;
+      if (timer === undefined) queue(() => setCores(TASKSET, process.pid, FEWER));
       clearTimeout(timer);
       timer = setTimeout(takeAll, quietMs).unref();
     },
@@ -63,9 +63,9 @@ export function shareCores(log: Log, quietMs = QUIET_MS): CoreSharing {
 
 /** Let a program that was started on fewer cores than this process was, and all that it has started, use them all. */
 export async function useAllCores(pid: number | undefined): Promise<void> {
-  if (pid === undefined || !(await isOnFewer(pid))) return;
+  if (pid === undefined || TASKSET === undefined || !(await isOnFewer(pid))) return;
   try {
-    await setCores(pid, ALL);
+    await setCores(TASKSET, pid, ALL);
   } catch (error) {
     // Unless it has ended meanwhile.
     if (await isOnFewer(pid)) throw error;
@@ -74,9 +74,8 @@ export async function useAllCores(pid: number | undefined): Promise<void> {
   for (const child of await listChildren(pid)) await useAllCores(child);
 }
 
-async function setCores(pid: number, cores: readonly number[]): Promise<void> {
-  const list = cores.join(",");
-  await run(taskset ?? "taskset", ["--all-tasks", "--cpu-list", "--pid", list, String(pid)]);
+async function setCores(taskset: string, pid: number, cores: readonly number[]): Promise<void> {
+  await run(taskset, ["--all-tasks", "--cpu-list", "--pid", cores.join(","), String(pid)]);
 }
 
 /** Somebody else's choice is left as it is. */

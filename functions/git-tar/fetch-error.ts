@@ -69,6 +69,12 @@ const MEANINGS: readonly (readonly [RegExp, FetchFailure, string])[] = [
     "the repository is not there, or the platform may not read it; is the App still installed?",
   ],
   [
+    // The helper that hands it over was killed, which says nothing of the credential.
+    /unable to read askpass response/i,
+    "unreachable",
+    "git could not be given the platform's credential",
+  ],
+  [
     /Authentication failed|could not read (Username|Password)|returned error: 40[13]|Invalid (credentials|username)/i,
     "no-access",
     "the source refused the platform's credential; is the App still installed?",

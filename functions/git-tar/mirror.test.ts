@@ -420,6 +420,29 @@ test("a private repository opens with its credential and not with another", asyn
   t.is(await mirror.readHead("main", signal), sha);
 });
 
+// It once ended the build for good, as if the source had refused the platform.
+test("a helper that is killed before it handed the credential over is no refusal", async (t) => {
+  const login = { username: "x-access-token", password: CANARY };
+  const { server, mirror, reopen } = await setUp(t, { login });
+  const sha = await server.commit({ a: "1" });
+  const folder = await mkdtemp(join(tmpdir(), "ofc-helper-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const put = (name: string, line: string) =>
+    writeFile(join(folder, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  await put("killed", "kill -9 $$");
+  await put("git", `PATH=/usr/local/bin:/usr/bin:/bin GIT_ASKPASS=${folder}/killed exec git "$@"`);
+
+  const unlucky = reopen({ environment: { ...process.env, PATH: folder } });
+
+  const error = await t.throwsAsync(unlucky.fetchCommit(sha, signal), {
+    instanceOf: FetchError,
+    code: "unreachable",
+    message: "git could not be given the platform's credential",
+  });
+  t.true(error?.retryable);
+  t.true(await mirror.fetchCommit(sha, signal));
+});
+
 test("a credential that a server echoes is masked", (t) => {
   const error = toFetchError(
     `remote: bad token ${CANARY}\nfatal: Authentication failed`,

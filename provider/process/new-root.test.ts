@@ -47,7 +47,7 @@ test("the platform's own parts are there for the watchdog alone, and locked", (t
   ]);
 });
 
-testAsRoot("replicas start where the data folder has an unusual name", async (t) => {
+testAsRoot("as root, replicas start where the data folder has an unusual name", async (t) => {
   const home = await mkdtemp(join(tmpdir(), "ofc root \\040 # 'é \" $(x) "));
   t.teardown(() => rm(home, { recursive: true, force: true }));
   const isolation = await findIsolation(home, defaultSettings);
