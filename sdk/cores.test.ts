@@ -24,7 +24,7 @@ test("lists of cores are read as the kernel writes them", (t) => {
 testOnCores(
   `while functions are called this process and what it starts leave one core, and then take it back${needs}`,
   async (t) => {
-    const cores = shareCores(silentLog, 700);
+    const cores = shareCores(silentLog, 2_000);
     t.teardown(cores.close);
     const before = await startParent(t);
 
@@ -33,7 +33,7 @@ testOnCores(
     const meanwhile = await startParent(t);
     const seen = [before, meanwhile].map((pids) => pids.map((pid) => coresOf(pid)));
     const calls = setInterval(cores.leaveOne, 100);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
     const longAfter = coresOf(process.pid);
     clearInterval(calls);
 
