@@ -10,7 +10,7 @@ const HOST_FOLDERS = [
   // Where systemd keeps what /etc/resolv.conf links to.
   "run/systemd/resolve",
 ];
-/** A path by itself is not enough: what it stands for is read-only, and nothing in it gives rights. */
+/** Read-only, and nothing in it gives rights or is a device. */
 const LOCKED = "bind,ro,nosuid,nodev";
 const DEVICES = ["null", "zero", "full", "random", "urandom"];
 
