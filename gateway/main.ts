@@ -54,7 +54,8 @@ function tellOfCalls({ table }: Gateway): void {
   let before = 0;
   setInterval(() => {
     const now = table.countStarted();
-    if (now - before >= MANY_CALLS) process.send?.({ calls: now - before });
+    // A parent that is gone is told of by "disconnect"; requests in flight are still finished then.
+    if (now - before >= MANY_CALLS) process.send?.({ calls: now - before }, () => {});
     before = now;
   }, 1_000).unref();
 }
