@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { describe } from "#sdk/errors.ts";
+import { createLog } from "#sdk/log.ts";
 import type { CommandContext } from "../context.ts";
 import { createLogSink } from "../log-sink.ts";
 import { type Platform, startPlatform } from "../platform/start-platform.ts";
@@ -15,6 +17,10 @@ export async function up(context: CommandContext): Promise<void> {
 }
 
 export function startFor({ project, options, env, terminal }: CommandContext): Promise<Platform> {
+  const writeLog = createLogSink(process.stderr);
+  const log = createLog(writeLog);
+  // The web adapter prints what breaks off while it is sent, stack and all
+  console.error = (error: unknown) => log.warn("answer-broken-off", { error: describe(error) });
   return startPlatform({
     project,
     dataFolder: options.data,
@@ -22,7 +28,7 @@ export function startFor({ project, options, env, terminal }: CommandContext): P
     engine: options.engine,
     environment: env,
     say: (text) => terminal.line(text),
-    writeLog: createLogSink(process.stderr),
+    writeLog,
   });
 }
 

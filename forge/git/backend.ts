@@ -30,6 +30,8 @@ export type BackendCall = {
 
 /** Longest header block that a CGI answer may begin with, in bytes. */
 const HEAD_LIMIT = 16 * 1024;
+/** Source: gitprotocol-common(5), pkt-line. */
+const FLUSH = "0000";
 
 /** Run git's CGI program and answer with what it says; bodies stream both ways. */
 export async function callBackend(git: Git, call: BackendCall): Promise<Response> {
@@ -49,20 +51,21 @@ export async function callBackend(git: Git, call: BackendCall): Promise<Response
   call.signal.addEventListener("abort", end);
   const limit = setTimeout(end, call.limitMs);
   const fed = feed(call, stdin, end);
-  const ended = new Promise<void>((resolve) => {
-    child.once("error", () => resolve());
-    child.once("exit", () => resolve());
-  }).then(() => {
+  const ended = new Promise<number | null>((resolve) => {
+    child.once("error", () => resolve(null));
+    child.once("exit", (code) => resolve(code));
+  }).then((code) => {
     clearTimeout(limit);
     fed.stop();
     call.signal.removeEventListener("abort", end);
     call.onEnd();
+    return code;
   });
   const complaint = collectTail(stderr);
 
   try {
     const head = await readHead(stdout);
-    return new Response(stream(stdout, leave), head);
+    return new Response(stream(stdout, { leave, isWhole }), head);
   } catch (error) {
     end();
     await ended;
@@ -75,6 +78,15 @@ export async function callBackend(git: Git, call: BackendCall): Promise<Response
   function leave(): void {
     call.onGone?.();
     if (call.onChannel === undefined || !fed.complete) end();
+  }
+
+  /**
+   * A push whose git died in the middle is broken off: git clients wait for ever on one that ends as if it were
+   * whole. Where only the CGI program was killed, receive-pack went on to its closing flush packet.
+   */
+  async function isWhole(last: string): Promise<boolean> {
+    const code = await ended;
+    return call.onChannel === undefined || code === 0 || (code === null && last === FLUSH);
   }
 }
 
@@ -206,19 +218,30 @@ function parseHead(text: string): { status: number; headers: Headers } {
   return { status, headers };
 }
 
-/** The body as a web stream with back-pressure; `leave` is called when the client does not want the rest. */
-function stream(stdout: Readable, leave: () => void): ReadableStream<Uint8Array> {
+type BodyTools = {
+  /** The client does not want the rest. */
+  readonly leave: () => void;
+  /** Whether a body that ends with these four characters is all of it. */
+  readonly isWhole: (last: string) => Promise<boolean>;
+};
+
+/** The body as a web stream with back-pressure. */
+function stream(stdout: Readable, { leave, isWhole }: BodyTools): ReadableStream<Uint8Array> {
   let open = true;
+  let last = "";
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         stdout.on("data", (chunk: Buffer) => {
           if (!open) return;
+          last = `${last}${chunk.subarray(-4).toString("latin1")}`.slice(-4);
           controller.enqueue(chunk);
           if ((controller.desiredSize ?? 0) <= 0) stdout.pause();
         });
-        stdout.once("end", () => {
-          if (open) controller.close();
+        stdout.once("end", async () => {
+          const whole = await isWhole(last);
+          if (open && whole) controller.close();
+          else if (open) controller.error(new Error("git ended in the middle of its answer."));
           open = false;
         });
         stdout.once("error", (error) => {

@@ -173,8 +173,8 @@ export function createTransfer(tools: TransferTools) {
 function readChanges(channel: Duplex, done: (changes: RefChange[]) => void): void {
   const changes: RefChange[] = [];
   const lines = createInterface({ input: channel, crlfDelay: Number.POSITIVE_INFINITY });
-  // The hook's end may vanish with its pusher; what was heard until then counts.
-  channel.on("error", () => {});
+  // The hook's end may vanish with its pusher, or be killed; what was heard until then counts.
+  for (const end of [channel, lines]) end.on("error", () => {});
   lines.on("line", (line) => {
     const [before, after, ref] = line.split(" ");
     if (line === ".") done(changes);
