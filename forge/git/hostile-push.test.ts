@@ -117,6 +117,9 @@ test("git gets exactly this environment and configuration, and none of the machi
       "submodule.recurse=false",
       "core.fsync=committed",
       "core.fsyncmethod=batch",
+      "core.logallrefupdates=always",
+      "gc.reflogexpire=1.day",
+      "gc.reflogexpireunreachable=1.day",
       "http.receivepack=true",
       "http.getanyfile=false",
       "receive.maxinputsize=1000",
@@ -146,7 +149,7 @@ test("git gets exactly this environment and configuration, and none of the machi
   );
   const { PATH, GIT_CONFIG_COUNT, ...kept } = Object.fromEntries(rest);
   t.regex(PATH ?? "", /:\/usr\/local\/bin:\/usr\/bin:\/bin$/);
-  t.is(GIT_CONFIG_COUNT, "30");
+  t.is(GIT_CONFIG_COUNT, "33");
   t.deepEqual(kept, {
     HOME: "/nonexistent",
     LC_ALL: "C.UTF-8",

@@ -1,18 +1,21 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { setHead } from "../git/bare-repository.ts";
 import type { Git } from "../git/git.ts";
-import { NO_SHA, readRefs } from "../git/read-refs.ts";
+import { readMoves } from "../git/read-moves.ts";
+import { NO_SHA, type Ref, readRefs } from "../git/read-refs.ts";
 import type { Deliveries, Delivery, RefChange } from "../store/deliveries.ts";
 import type { Repositories, Repository } from "../store/repositories.ts";
 
 export type Announcer = {
   /**
-   * Make the webhooks of refs that moved, once, and return the newest of each ref. `changes` is what a push
+   * Make the webhooks of refs that moved, once, and return that of each change. `changes` is what a push
    * reports; where it does not join on to what was announced last (two pushes crossed, a crash), the refs
-   * themselves are read instead.
+   * themselves and their logs are read instead.
    */
   announce(repository: Repository, changes: readonly RefChange[]): Promise<Delivery[]>;
-  /** Compare all refs with what was announced, and make the webhooks that are missing. */
+  /** Compare all refs with what was announced, and make the webhooks that are missing, one for each move. */
   reconcile(repository: Repository): Promise<Delivery[]>;
 };
 
@@ -24,6 +27,9 @@ export type AnnouncerTools = {
   readonly maxWebhooksPerPush: number;
   readonly log: Log;
 };
+
+/** Before refs are read again, in milliseconds. */
+const PAUSES_MS = [50, 500];
 
 export function createAnnouncer(tools: AnnouncerTools): Announcer {
   const { git, folderOf, repositories, deliveries, maxWebhooksPerPush, log } = tools;
@@ -43,13 +49,28 @@ export function createAnnouncer(tools: AnnouncerTools): Announcer {
     if (joins) return record(id, told);
     await reconcile(id);
     return told
-      .map(({ ref }) => deliveries.findNewest(id, ref))
+      .map((change) => deliveries.findNewest(id, change))
       .filter((delivery) => delivery !== undefined);
   }
 
   async function reconcile(id: number): Promise<Delivery[]> {
-    const refs = await readRefs(git, folderOf(id));
-    return record(id, compare(refs, deliveries.listAnnounced(id)));
+    const moves: RefChange[] = [];
+    for (const change of compare(await readAllRefs(id), deliveries.listAnnounced(id)))
+      moves.push(...(await readMoves(folderOf(id), change)));
+    return record(id, moves);
+  }
+
+  /** Whoever kills the git that reads them: nobody else would tell what was pushed. */
+  async function readAllRefs(id: number): Promise<Ref[]> {
+    for (const pauseMs of PAUSES_MS) {
+      try {
+        return await readRefs(git, folderOf(id));
+      } catch (error) {
+        log.warn("refs-not-read", { repository: id, error: describe(error) });
+        await sleep(pauseMs);
+      }
+    }
+    return readRefs(git, folderOf(id));
   }
 
   async function record(id: number, changes: readonly RefChange[]): Promise<Delivery[]> {

@@ -89,7 +89,8 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
   );
   const one = sql.prepare("SELECT * FROM deliveries WHERE id = ?");
   const newestOfRef = sql.prepare(
-    "SELECT * FROM deliveries WHERE repository_id = ? AND ref = ? ORDER BY id DESC LIMIT 1",
+    `SELECT * FROM deliveries WHERE repository_id = ? AND ref = ?
+     ORDER BY after = ? DESC, id DESC LIMIT 1`,
   );
   const due = sql.prepare(
     `SELECT * FROM deliveries WHERE state = 'pending' AND (next_at <= ? OR next_at > ?)
@@ -173,8 +174,9 @@ export function createDeliveries({ sql, transact }: Database, now: () => number)
     return Row.optional().parse(one.get(id));
   }
 
-  function findNewest(repositoryId: number, ref: string): Delivery | undefined {
-    return Row.optional().parse(newestOfRef.get(repositoryId, ref));
+  /** The newest that tells of the ref at this commit; where none does, the newest of the ref. */
+  function findNewest(repositoryId: number, { ref, after }: RefChange): Delivery | undefined {
+    return Row.optional().parse(newestOfRef.get(repositoryId, ref, after));
   }
 
   /** Pending and due, oldest first. A time further away than any pause means that the clock went back. */
