@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { errorCode } from "#sdk/errors.ts";
 
 /** Locks and half-written files of git at the top of a bare repository. */
 const TOP = new Set(["HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock", "gc.pid"]);
@@ -18,9 +19,21 @@ export async function removeStaleLocks(folder: string): Promise<readonly string[
   return stale;
 }
 
-async function below(folder: string, top: string, isStale: (name: string) => boolean) {
-  const entries = await readdir(join(folder, top), { recursive: true });
-  return entries
-    .filter((path) => isStale(path.slice(path.lastIndexOf("/") + 1)))
-    .map((path) => join(top, path));
+/** A git of a killed platform may just be removing its own. */
+async function below(
+  folder: string,
+  top: string,
+  isStale: (name: string) => boolean,
+): Promise<string[]> {
+  const entries = await readdir(join(folder, top), { withFileTypes: true }).catch((error) => {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  });
+  const found: string[] = [];
+  for (const entry of entries) {
+    const path = join(top, entry.name);
+    if (isStale(entry.name)) found.push(path);
+    else if (entry.isDirectory()) found.push(...(await below(folder, path, isStale)));
+  }
+  return found;
 }
