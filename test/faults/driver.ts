@@ -78,6 +78,8 @@ const POINT_LIMIT_MS = { process: 15_000, docker: 30_000 };
 const SWITCH_BACK_LIMIT_MS = 75_000;
 /** Longest wait for pushes while nothing is killed, in milliseconds. */
 const PUSH_LIMIT_MS = 120_000;
+/** Characters of a platform that ended by itself. */
+const LAST_WORDS = 2_000;
 /** Longest time in which everything below is killed, in milliseconds. */
 const RANDOM_LIMIT_MS = 6_000;
 
@@ -89,6 +91,8 @@ type Run = {
   /** Different answers of each function, in the order in which they were seen. */
   readonly history: Map<string, string[]>;
   readonly spentMs: Map<string, number>;
+  /** Lives that ended without a kill, each with the last words. */
+  readonly crashes: string[];
 };
 
 /**
@@ -102,7 +106,14 @@ export async function runDriver(options: DriverOptions): Promise<DriverReport> {
   const network = { ...GOOD_NETWORK };
   const settings = { ...SETTINGS, queue_backend: queue === "redis" ? "auto" : queue };
   const stage = await setStage(random, network, settings, engine);
-  const run: Run = { stage, random, kills: new Map(), history: new Map(), spentMs: new Map() };
+  const run: Run = {
+    stage,
+    random,
+    kills: new Map(),
+    history: new Map(),
+    spentMs: new Map(),
+    crashes: [],
+  };
   let lives = 1;
   let keep = true;
 
@@ -233,7 +244,7 @@ async function whileWatched(
   try {
     const working = await live(over.signal);
     run.stage.remember(run.stage.victim.children());
-    await run.stage.victim.kill("SIGKILL");
+    await endLife(run);
     over.abort();
     await Promise.all(working);
   } finally {
@@ -241,6 +252,13 @@ async function whileWatched(
     over.abort();
     await Promise.all(watching);
   }
+}
+
+/** Whatever is killed below it, a platform lives until it is killed itself. */
+async function endLife({ stage: { victim }, crashes }: Run): Promise<void> {
+  const end = await victim.kill("SIGKILL");
+  if (end !== "SIGKILL")
+    crashes.push(`a platform ended by itself with ${end}: ${victim.said().slice(-LAST_WORDS)}`);
 }
 
 async function watchChildren({ stage }: Run, over: AbortSignal): Promise<void> {
@@ -296,7 +314,7 @@ async function judge(run: Run) {
     reason.startsWith("gave up") ? "gave up" : state,
   );
   return {
-    breaches: findBreaches(pushes, seen),
+    breaches: [...run.crashes, ...findBreaches(pushes, seen)],
     leftovers: [...leftovers, ...(code === "0" ? [] : [`the platform stopped with ${code}`])],
     ends: Object.fromEntries([...ends].map(([state, builds]) => [state, builds.length])),
   };
