@@ -1,16 +1,17 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
-import { comeToRest, observe, servicesOf } from "./come-to-rest.ts";
+import { comeToRest, observe } from "./come-to-rest.ts";
 import { killBelow, killBuilding, provoke, pushAll } from "./disturb.ts";
 import { findDockerLeftovers } from "./docker-leftovers.ts";
 import { FAULT_POINTS } from "./fault-points.ts";
 import { findLeftovers } from "./leftovers.ts";
 import { findBreaches } from "./model.ts";
-import { listUnfinished, readAnswer, readDigests } from "./observe.ts";
+import { listGatewayCrashes, listUnfinished, readDigests } from "./observe.ts";
 import { countKills, planFaults } from "./plan-faults.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Place, type Stage, setStage } from "./stage.ts";
+import { look, type Watched, whileWatched } from "./watch-life.ts";
 
 export type DriverOptions = {
   /** Kills in all, of the platform and of what runs below it. */
@@ -78,21 +79,14 @@ const POINT_LIMIT_MS = { process: 15_000, docker: 30_000 };
 const SWITCH_BACK_LIMIT_MS = 75_000;
 /** Longest wait for pushes while nothing is killed, in milliseconds. */
 const PUSH_LIMIT_MS = 120_000;
-/** Characters of a platform that ended by itself. */
-const LAST_WORDS = 2_000;
 /** Longest time in which everything below is killed, in milliseconds. */
 const RANDOM_LIMIT_MS = 6_000;
 
-type Run = {
-  readonly stage: Stage;
+type Run = Watched & {
   readonly random: Random;
   /** By place of the kill. */
   readonly kills: Map<string, number>;
-  /** Different answers of each function, in the order in which they were seen. */
-  readonly history: Map<string, string[]>;
   readonly spentMs: Map<string, number>;
-  /** Lives that ended without a kill, each with the last words. */
-  readonly crashes: string[];
 };
 
 /**
@@ -147,9 +141,8 @@ export async function runDriver(options: DriverOptions): Promise<DriverReport> {
       folder: stage.folder,
     };
   } catch (cause) {
-    throw new Error(`${describe(cause)}\nSeed ${seed}, see ${stage.folder}/platform.log`, {
-      cause,
-    });
+    const said = [describe(cause), ...run.crashes].join("\n");
+    throw new Error(`${said}\nSeed ${seed}, see ${stage.folder}/platform.log`, { cause });
   } finally {
     await stage.close({ keep });
   }
@@ -234,59 +227,6 @@ async function liveAtRandom(run: Run): Promise<void> {
   await timed(run, "killed at random", () => living);
 }
 
-/** Note what callers see and which processes there are, until the platform is killed and all is over. */
-async function whileWatched(
-  run: Run,
-  live: (over: AbortSignal) => Promise<readonly Promise<void>[]>,
-): Promise<void> {
-  const over = new AbortController();
-  const watching = [watchChildren(run, over.signal), watchAnswers(run, over.signal)];
-  try {
-    const working = await live(over.signal);
-    run.stage.remember(run.stage.victim.children());
-    await endLife(run);
-    over.abort();
-    await Promise.all(working);
-  } finally {
-    // Whoever watches on keeps the process, and with it the whole suite, from ending.
-    over.abort();
-    await Promise.all(watching);
-  }
-}
-
-/** Whatever is killed below it, a platform lives until it is killed itself. */
-async function endLife({ stage: { victim }, crashes }: Run): Promise<void> {
-  const end = await victim.kill("SIGKILL");
-  if (end !== "SIGKILL")
-    crashes.push(`a platform ended by itself with ${end}: ${victim.said().slice(-LAST_WORDS)}`);
-}
-
-async function watchChildren({ stage }: Run, over: AbortSignal): Promise<void> {
-  while (!over.aborted) {
-    stage.remember(stage.victim.children());
-    await sleep(100);
-  }
-}
-
-async function watchAnswers(run: Run, over: AbortSignal): Promise<void> {
-  while (!over.aborted) {
-    await look(run);
-    await sleep(50);
-  }
-}
-
-/** A function that does not answer is no news here: the platform may be dead, or its gateway. */
-async function look({ stage, history }: Run): Promise<void> {
-  await Promise.all(
-    servicesOf(stage.trees).map(async (service) => {
-      const text = await readAnswer(stage.url, service).catch(() => "");
-      const texts = history.get(service) ?? [];
-      if (/^\w+:\S+#\d+$/.test(text) && texts.at(-1) !== text)
-        history.set(service, [...texts, text]);
-    }),
-  );
-}
-
 /** Nothing is killed any more: every repository gets a last good commit, and all must come to rest. */
 async function judge(run: Run) {
   const { stage, history } = run;
@@ -314,7 +254,11 @@ async function judge(run: Run) {
     reason.startsWith("gave up") ? "gave up" : state,
   );
   return {
-    breaches: [...run.crashes, ...findBreaches(pushes, seen)],
+    breaches: [
+      ...run.crashes,
+      ...(await listGatewayCrashes(stage.folder)),
+      ...findBreaches(pushes, seen),
+    ],
     leftovers: [...leftovers, ...(code === "0" ? [] : [`the platform stopped with ${code}`])],
     ends: Object.fromEntries([...ends].map(([state, builds]) => [state, builds.length])),
   };

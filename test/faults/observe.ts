@@ -130,6 +130,15 @@ export function listUnfinished(dataFolder: string, githubFolder: string): string
     .map(([what, left]) => `${left} ${what}`);
 }
 
+/** What platforms logged of gateways that ended without a kill. */
+export async function listGatewayCrashes(folder: string): Promise<string[]> {
+  const log = await readFile(join(folder, "platform.log"), "utf8");
+  return log
+    .split("\n")
+    .filter((line) => line.includes('"event":"gateway-died"') && !line.includes('"code":null'))
+    .map((line) => `a gateway ended by itself: ${line}`);
+}
+
 /** What the engine has recorded of each function. */
 export async function readRecords(dataFolder: string): Promise<SeenRecord[]> {
   const folder = join(dataFolder, "engine/functions");
