@@ -18,7 +18,7 @@ form, \`--queue embedded\` does the same without Redis. The seed repeats what is
 
 After the last kill every accepted commit has to have one final, true status; what serves has to be the newest
 eligible commit; callers must never have seen a version go back that did not fail; nothing may have been deployed
-twice; ledger and engine have to agree; and no process, lock, temporary folder or half artefact may be left
+twice; ledger and engine have to agree; no platform and no gateway may have ended but by a kill; and no process, lock, temporary folder or half artefact may be left
 (\`test/faults/model.ts\`, \`test/faults/leftovers.ts\`).
 
 | Result | |
