@@ -63,10 +63,8 @@ test("a platform killed between the ref update and the delivery delivers when it
   t.is(webhook?.push.ref, "refs/heads/main");
 });
 
-test("a platform killed in the middle of an upload leaves no git behind", async (t) => {
-  const forge = await setUpForge(t);
-  await forge.close();
-  const { child, pushUrl } = await startVictim(forge, "http://127.0.0.1:9/");
+/** A push to another process's forge that sent its first bytes, and the gits that wait for the rest. */
+async function beginUpload(child: ChildProcess, pushUrl: string): Promise<Running[]> {
   const { hostname, port, username, password, pathname } = new URL(pushUrl);
   const asked = request({
     ...{ hostname, port, method: "POST", path: `${pathname}/git-receive-pack` },
@@ -77,15 +75,44 @@ test("a platform killed in the middle of an upload leaves no git behind", async 
   asked.on("error", () => {});
   asked.write("00a7");
   const isGit = ({ words }: Running) => /git-http-backend|receive-pack/.test(words);
-  const running = await poll(() => {
+  return poll(() => {
     const found = listDescendants(Number(child.pid)).filter(isGit);
-    return found.length < 2 ? undefined : found;
+    return found.some(isReceiving) ? found : undefined;
   });
+}
+
+function isReceiving({ words }: Running): boolean {
+  return /git receive-pack\b/.test(words);
+}
+
+test("a platform killed in the middle of an upload leaves no git behind", async (t) => {
+  const forge = await setUpForge(t);
+  await forge.close();
+  const { child, pushUrl } = await startVictim(forge, "http://127.0.0.1:9/");
+  const running = await beginUpload(child, pushUrl);
 
   await killHard(child);
 
   await poll(() => running.every((one) => !isAlive(one)) || undefined);
   t.pass();
+});
+
+test("a git that outlives its platform is ended by the next one, before its ref can move unheard", async (t) => {
+  const forge = await setUpForge(t);
+  await forge.close();
+  const { child, pushUrl } = await startVictim(forge, "http://127.0.0.1:9/");
+  const running = await beginUpload(child, pushUrl);
+  const receiving = running.find(isReceiving);
+  if (receiving === undefined) return t.fail("no receive-pack");
+  // As busy as one that checks a large pack: it does not notice that its platform is gone.
+  process.kill(receiving.pid, "SIGSTOP");
+  await killHard(child);
+  t.true(isAlive(receiving));
+
+  await forge.open();
+
+  t.false(isAlive(receiving));
+  t.true(forge.lines.some((line) => line.includes("left-over-pushes-ended")));
 });
 
 test("killed the moment a ref has moved, again and again, every push is delivered once", async (t) => {

@@ -1,12 +1,14 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, HttpError } from "#sdk/errors.ts";
+import type { Log } from "#sdk/log.ts";
 import { createApi } from "./api/create-api.ts";
 import type { Forge, ForgeTools } from "./forge.ts";
 import { makeBareRepository, removeUnfinished, repositoryFolder } from "./git/bare-repository.ts";
 import { createCaretaker } from "./git/create-caretaker.ts";
 import { createGitHandler } from "./git/create-git-handler.ts";
 import { createTransfer } from "./git/create-transfer.ts";
+import { endLeftOverPushes } from "./git/end-left-over-pushes.ts";
 import { findGit } from "./git/git.ts";
 import { gitConfig } from "./git/git-config.ts";
 import { writeHooks } from "./git/hook.ts";
@@ -39,6 +41,7 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
   const links = createLinks(publicUrl);
   const stores = openStores(database, now);
   const { users, repositories } = stores;
+  await clearUp(folders.repositories, repositories.listAll(), log);
   const shared = { ...tools, ...stores, git, folderOf, links, fetch, now };
   const sender = createSender({ ...shared, buildPayload: createPayloadBuilder(shared) });
   const announcer = createAnnouncer({ ...shared, ...settings });
@@ -70,13 +73,6 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
     sizeOf: ({ id }) => caretaker.sizeOf(id),
     refusePush: () => tools.refusePush?.() ?? whyNotWritable(folders.git),
   });
-  /** A crash may have come between the record of a repository and its folder, or a ref and its webhook. */
-  const repair = async (repository: Repository) => {
-    await makeBareRepository(folderOf(repository.id));
-    const removed = await removeStaleLocks(folderOf(repository.id));
-    if (removed.length > 0) log.warn("stale-locks-removed", { repository: repository.id, removed });
-    await announcer.reconcile(repository);
-  };
   const handleApi = await createApi({ ...shared, wakeSender: sender.wake });
 
   return {
@@ -89,7 +85,8 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
     async start() {
       sender.wake();
       for (const repository of repositories.listAll()) {
-        await repair(repository).catch((error: unknown) => {
+        // A crash may have come between a ref and its webhook.
+        await announcer.reconcile(repository).catch((error: unknown) => {
           log.error("repository-not-read", { repository: repository.id, error: describe(error) });
         });
       }
@@ -109,6 +106,23 @@ export async function openForge(tools: ForgeTools): Promise<Forge> {
       database.close();
     },
   };
+}
+
+/** What a crash left in repositories; nothing works in them yet. */
+async function clearUp(root: string, all: readonly Repository[], log: Log): Promise<void> {
+  const pids = await endLeftOverPushes(root);
+  if (pids.length > 0) log.warn("left-over-pushes-ended", { pids });
+  for (const { id: repository } of all) {
+    const folder = repositoryFolder(root, repository);
+    try {
+      // A crash may have come between the record of a repository and its folder.
+      await makeBareRepository(folder);
+      const removed = await removeStaleLocks(folder);
+      if (removed.length > 0) log.warn("stale-locks-removed", { repository, removed });
+    } catch (error) {
+      log.error("repository-not-cleared", { repository, error: describe(error) });
+    }
+  }
 }
 
 async function makeFolders(dataFolder: string) {
