@@ -19,7 +19,7 @@ export async function up(context: CommandContext): Promise<void> {
 export function startFor({ project, options, env, terminal }: CommandContext): Promise<Platform> {
   const writeLog = createLogSink(process.stderr);
   const log = createLog(writeLog);
-  // The web adapter prints what breaks off while it is sent, stack and all
+  // The web adapter prints what breaks off while it is sent, stack and all; the log is one JSON object a line.
   console.error = (error: unknown) => log.warn("answer-broken-off", { error: describe(error) });
   return startPlatform({
     project,

@@ -34,7 +34,7 @@ async function isPush(pid: number, root: string): Promise<boolean> {
     const folder = await readlink(join("/proc", String(pid), "cwd"));
     if (!folder.startsWith(root + sep)) return false;
     const words = await readFile(join("/proc", String(pid), "cmdline"), "utf8");
-    return /\0(receive-pack|index-pack|unpack-objects)\0/.test(words);
+    return /\/git-http-backend\0|\0(receive-pack|index-pack|unpack-objects)\0/.test(words);
   } catch {
     // It ended meanwhile, or is another user's.
     return false;

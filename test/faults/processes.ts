@@ -40,10 +40,11 @@ export function isAlive({ pid, startTime }: Running): boolean {
   return readRunning(pid)?.startTime === startTime;
 }
 
-export function kindOf({ words }: Running): Kind {
+export function kindOf({ words, folder }: Running): Kind {
   if (words.includes("gateway/main.ts")) return "gateway";
   if (/redis-server|queue\/embedded/.test(words)) return "queue";
-  if (/(^|\/)git[ -]/.test(words) || /post-receive/.test(words)) return "git";
+  // A push's hook is a shell and then a `cat`, in its repository.
+  if (/(^|\/)git[ -]/.test(words) || /\/git\/forge\/\d+\.git$/.test(folder)) return "git";
   if (/\bnpm\b|\bpip\b/.test(words)) return "installer";
   return "function";
 }
