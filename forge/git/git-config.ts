@@ -17,8 +17,8 @@ export function gitConfig(
     // An accepted push survives power loss: refs and objects reach the disk before the answer.
     "core.fsync": "committed",
     "core.fsyncMethod": "batch",
-    // Each move of a ref is in its log, whatever becomes of the hook; a day is longer than anybody fails to look.
-    "core.logAllRefUpdates": "always",
+    // Each move of a branch is in its log, whatever becomes of the hook; a day is longer than anybody fails to look.
+    "core.logAllRefUpdates": "true",
     "gc.reflogExpire": "1.day",
     "gc.reflogExpireUnreachable": "1.day",
     "http.receivepack": "true",

@@ -117,7 +117,7 @@ test("git gets exactly this environment and configuration, and none of the machi
       "submodule.recurse=false",
       "core.fsync=committed",
       "core.fsyncmethod=batch",
-      "core.logallrefupdates=always",
+      "core.logallrefupdates=true",
       "gc.reflogexpire=1.day",
       "gc.reflogexpireunreachable=1.day",
       "http.receivepack=true",

@@ -12,7 +12,8 @@ type Entry = Pick<RefChange, "before" | "after">;
 
 /**
  * The moves that a change of a ref is made of, oldest first: each push of it, though several came before anybody
- * looked. Where the log does not reach back so far, the rest is one move. Source: gitrepository-layout(5), logs.
+ * looked. Where the log does not reach back so far, the rest is one move; a tag has no log. Source:
+ * gitrepository-layout(5), logs.
  */
 export async function readMoves(folder: string, change: RefChange): Promise<RefChange[]> {
   return joinMoves(parseLog(await readTail(join(folder, "logs", change.ref))), change);
