@@ -229,7 +229,7 @@ test.serial(
 );
 
 test.serial(
-  "pkt-lines that no git sends are answered, end, and leave the forge as it was",
+  "pkt-lines that no git sends are answered or broken off, and leave the forge as it was",
   async (t) => {
     const { repository, url, token } = await open(t, "pkt");
     await repository.push(url);
@@ -264,7 +264,8 @@ test.serial(
           },
           body: Buffer.from(body, "latin1"),
         });
-        await response.arrayBuffer();
+        // Where git gave up in the middle of a push, its answer is none that looks whole.
+        await response.arrayBuffer().catch(({ message }) => t.is(message, "terminated"));
         statuses.push(response.status);
       }
 
