@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import test from "ava";
@@ -113,6 +113,21 @@ test("a git that outlives its platform is ended by the next one, before its ref 
 
   t.false(isAlive(receiving));
   t.true(forge.lines.some((line) => line.includes("left-over-pushes-ended")));
+});
+
+test("a push that comes while the platform still starts keeps its lock; one from before is gone", async (t) => {
+  const forge = await setUpForge(t);
+  const tree = await forge.workTree();
+  await forge.git(["push", forge.pushUrl("alice", "shop"), "main"], tree);
+  const heads = join(forge.folder, "data/git/forge/1.git/refs/heads");
+  await forge.close();
+  await writeFile(join(heads, "stale.lock"), "");
+  const opened = await forge.open();
+  await writeFile(join(heads, "early.lock"), "");
+
+  await opened.start();
+
+  t.deepEqual((await readdir(heads)).sort(), ["early.lock", "main"]);
 });
 
 test("killed the moment a ref has moved, again and again, every push is delivered once", async (t) => {
