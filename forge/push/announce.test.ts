@@ -43,7 +43,7 @@ async function setUp(t: ExecutionContext) {
     folderOf: () => bare,
     repositories,
     deliveries,
-    maxWebhooksPerPush: 10,
+    maxWebhooksPerPush: 1,
     log: silentLog,
   });
   return {

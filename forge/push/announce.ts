@@ -83,13 +83,16 @@ export function createAnnouncer(tools: AnnouncerTools): Announcer {
       repositories.setDefaultBranch(id, branch);
     }
     const told = branchesFirst(changes, branch ?? repository.defaultBranch);
-    if (told.length > maxWebhooksPerPush)
-      log.warn("webhooks-left-out", {
-        repository: id,
-        refs: told.length,
-        sent: maxWebhooksPerPush,
-      });
-    return deliveries.announce(id, changes, told.slice(0, maxWebhooksPerPush));
+    // A limit of refs, not of moves: the newest move of a ref is the last one.
+    const refs = [...new Set(told.map(({ ref }) => ref))];
+    const sent = new Set(refs.slice(0, maxWebhooksPerPush));
+    if (refs.length > sent.size)
+      log.warn("webhooks-left-out", { repository: id, refs: refs.length, sent: sent.size });
+    return deliveries.announce(
+      id,
+      changes,
+      told.filter(({ ref }) => sent.has(ref)),
+    );
   }
 
   function inTurn<T>(id: number, work: () => Promise<T>): Promise<T> {
