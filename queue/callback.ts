@@ -1,6 +1,6 @@
+import { createHttpClient } from "#sdk/http-client.ts";
 import { lookupPublic } from "./callback-address.ts";
 import type { Reached } from "./decide-outcome.ts";
-import { createHttpClient } from "./http-client.ts";
 import type { StoredCallback } from "./stored-callback.ts";
 
 /** Where a callback's answer is longer, the connection is closed instead. */

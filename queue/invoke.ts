@@ -1,6 +1,6 @@
+import { type Connect, createHttpClient } from "#sdk/http-client.ts";
 import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
 import type { Reached } from "./decide-outcome.ts";
-import { type Connect, createHttpClient } from "./http-client.ts";
 import { formatDelivery, queueOf, type StoredCall } from "./stored-call.ts";
 
 /** What a function answered. */

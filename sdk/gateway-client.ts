@@ -3,6 +3,7 @@ import { HttpError } from "#sdk/errors.ts";
 import { contentKeyOf, type PayloadKey, signCall } from "#sdk/internal-signature.ts";
 import type { FunctionDeployment, FunctionStatus } from "#sdk/messages.ts";
 import { SYSTEM_NAMESPACE, type SystemFunction } from "#sdk/names.ts";
+import { type CallAnswer, type CallBody, createSendCall, type SendCall } from "#sdk/send-call.ts";
 import { tryJson } from "#sdk/try-json.ts";
 
 export type GatewayCredentials = {
@@ -15,6 +16,7 @@ type CallOptions = {
   /** Appended to the function's path, `?build=…` for instance. */
   readonly query?: string;
   readonly method?: string;
+  /** By their names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   /** What the signature covers when the body is a stream: a build key. */
   readonly contentKey?: string;
@@ -24,7 +26,7 @@ type CallOptions = {
 /** How the platform's functions reach one another and the functions of users: always through the gateway. */
 export type GatewayClient = {
   /** Invoke a function of the platform and wait for its answer, whatever its status. */
-  call(name: SystemFunction, body: CallBody, options?: CallOptions): Promise<Response>;
+  call(name: SystemFunction, body: CallBody, options?: CallOptions): Promise<CallAnswer>;
   /** Queue an invocation of a function of the platform; throws unless the queue took it. */
   queue(name: SystemFunction, body: string, options?: CallOptions): Promise<void>;
   /** All functions of users. */
@@ -41,13 +43,11 @@ export type GatewayClient = {
   removeSecret(name: string): Promise<boolean>;
 };
 
-type CallBody = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
-
 /** `gatewayUrl` ends in a slash. */
 export function createGatewayClient(
   gatewayUrl: string,
   credentials: GatewayCredentials,
-  fetch: typeof globalThis.fetch = globalThis.fetch,
+  send: SendCall = createSendCall(),
 ): GatewayClient {
   const authorization = `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString("base64")}`;
 
@@ -57,7 +57,7 @@ export function createGatewayClient(
 
     async queue(name, body, options = {}) {
       const response = await signed(`/async-function/${name}.${SYSTEM_NAMESPACE}`, body, options);
-      await response.body?.cancel();
+      await response.text();
       if (response.status !== 202) {
         throw new HttpError(
           502,
@@ -111,24 +111,25 @@ export function createGatewayClient(
     },
   };
 
-  async function signed(path: string, body: CallBody, options: CallOptions): Promise<Response> {
+  async function signed(path: string, body: CallBody, options: CallOptions): Promise<CallAnswer> {
     const method = options.method ?? "POST";
     const hasBody = method !== "GET" && method !== "HEAD";
-    const headers = new Headers(options.headers);
-    headers.set(
-      "x-content-key",
-      options.contentKey ?? contentKeyOf(hasBody && !(body instanceof ReadableStream) ? body : ""),
-    );
+    const content = hasBody && !(body instanceof ReadableStream) ? body : "";
+    const named: Record<string, string> = {
+      ...options.headers,
+      "x-content-key": options.contentKey ?? contentKeyOf(content),
+    };
     const delivered = `${path}${options.query ?? ""}`;
-    headers.set(
-      "x-cloud-signature",
-      signCall({ method, path: delivered, headers }, credentials.key),
-    );
-    return fetch(new URL(delivered, gatewayUrl), {
+    const call = {
       method,
-      headers,
-      ...(hasBody ? { body, duplex: "half" as const } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
+      path: delivered,
+      headers: { get: (name: string) => named[name] ?? null },
+    };
+    const headers = { ...named, "x-cloud-signature": signCall(call, credentials.key) };
+    return send(new URL(delivered, gatewayUrl), {
+      ...{ method, headers },
+      ...(hasBody && { body }),
+      ...(options.signal && { signal: options.signal }),
     });
   }
 
@@ -138,8 +139,8 @@ export function createGatewayClient(
     body?: unknown,
     allowed: readonly number[] = [],
     signal?: AbortSignal,
-  ): Promise<Response> {
-    const response = await fetch(new URL(`/system/${path}`, gatewayUrl), {
+  ): Promise<CallAnswer> {
+    const response = await send(new URL(`/system/${path}`, gatewayUrl), {
       method,
       headers: { authorization, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -154,7 +155,7 @@ const secrets = z.array(z.object({ name: z.string() }));
 const refusal = z.object({ code: z.string(), message: z.string() });
 
 /** The answer's own code and message, or its text where it is not one of ours. */
-async function toError(response: Response, call: string): Promise<HttpError> {
+async function toError(response: CallAnswer, call: string): Promise<HttpError> {
   const text = (await response.text()).trim();
   const own = refusal.safeParse(tryJson(text)).data;
   const message = own?.message ?? (text || `The gateway answered ${response.status} to ${call}.`);

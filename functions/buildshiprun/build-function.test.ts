@@ -5,6 +5,7 @@ import type { Ledger } from "#ledger/types/ledger.ts";
 import { createNonceMemory, verifyCall } from "#sdk/internal-signature.ts";
 import { start, stop } from "#sdk/listen.ts";
 import type { BuildLine } from "#sdk/messages.ts";
+import type { CallAnswer } from "#sdk/send-call.ts";
 import { linesOf, startPlatformServer, successOf } from "../../test/helpers/platform-server.ts";
 import { until } from "../../test/helpers/until.ts";
 import { createHandler } from "./handler.ts";
@@ -54,7 +55,7 @@ async function setUp(t: ExecutionContext, changed: Partial<Tools> = {}) {
   };
 }
 
-async function linesIn(response: Response): Promise<BuildLine[]> {
+async function linesIn(response: CallAnswer): Promise<BuildLine[]> {
   const text = await response.text();
   return text
     .split("\n")

@@ -26,7 +26,7 @@ export async function keepLog(
     };
     const options = { query: `?build=${build.id}`, signal: AbortSignal.timeout(KEEP_MS) };
     const response = await gateway.call("pipeline-log", JSON.stringify(entry), options);
-    await response.body?.cancel();
+    await response.text();
     if (!response.ok) throw new Error(`pipeline-log answered ${response.status}`);
   } catch (error) {
     log.warn("build-log-lost", { build: build.id, planned: name, error: describe(error) });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HttpError } from "#sdk/errors.ts";
+import type { CallAnswer } from "#sdk/send-call.ts";
 
 const LINE = z.object({
   log: z.array(z.string()).optional(),
@@ -12,7 +13,7 @@ const LINE = z.object({
  * throws what a later attempt may mend (another answer, a stream that ends without a result).
  */
 export async function readBuildResult(
-  response: Response,
+  response: Pick<CallAnswer, "status" | "ok" | "body" | "text">,
   log: (text: string) => void,
 ): Promise<string | undefined> {
   if (!response.ok || response.body === null) {

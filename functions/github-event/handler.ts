@@ -8,6 +8,7 @@ import { describe, HttpError } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
 import type { Log } from "#sdk/log.ts";
 import { formatPushEvent, type PushEvent } from "#sdk/push-event.ts";
+import type { CallAnswer } from "#sdk/send-call.ts";
 import type { Config } from "./config.ts";
 import type { Customers } from "./customers.ts";
 import { decideEvent, type EventDecision } from "./decide-event.ts";
@@ -128,7 +129,7 @@ export function createHandler(tools: Tools): Handler {
   }
 
   /** The query is under the internal signature, headers would not be. */
-  function callPush({ id, scm, event }: Verified, push: PushEvent): Promise<Response> {
+  function callPush({ id, scm, event }: Verified, push: PushEvent): Promise<CallAnswer> {
     return gateway.call("github-push", formatPushEvent(push), {
       query: `?${new URLSearchParams({ scm, delivery: id })}`,
       headers: {

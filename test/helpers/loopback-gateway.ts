@@ -3,6 +3,7 @@ import { createGatewayClient, type GatewayClient } from "#sdk/gateway-client.ts"
 import { createNonceMemory, verifyCall, verifyContent } from "#sdk/internal-signature.ts";
 import { createLog, type Log } from "#sdk/log.ts";
 import type { FunctionStatus } from "#sdk/messages.ts";
+import type { SendCall } from "#sdk/send-call.ts";
 
 /** A job as the queue took it. */
 type QueuedJob = {
@@ -54,8 +55,8 @@ export function createLoopback(
   };
   return loopback;
 
-  async function route(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const request = new Request(input, init);
+  async function route(address: URL, call: Parameters<SendCall>[1]): Promise<Response> {
+    const request = new Request(address, { ...call, duplex: "half" });
     const url = new URL(request.url);
     if (url.pathname === "/system/secrets") return answerSecrets(request);
     if (url.pathname.startsWith("/system/")) return system(request);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { ExecutionContext } from "ava";
 import { createGatewayClient } from "#sdk/gateway-client.ts";
+import { createSendCall } from "#sdk/send-call.ts";
 
 const project = join(import.meta.dirname, "../..");
 
@@ -54,13 +55,13 @@ export async function startFunction(t: ExecutionContext, name: string, secrets: 
 /** The gateway client, with the gateway's part done here: the function's path is cut off. */
 export function clientFor(url: string) {
   const key = { id: "1", secret: "payload" };
+  const send = createSendCall();
   return createGatewayClient(
     "http://gateway/",
     { user: "u", password: "p", key },
-    (input, init) => {
-      const { pathname, search } = new URL(String(input));
+    ({ pathname, search }, call) => {
       const path = pathname.replace(/^\/function\/([\w-]+)\.openfaas-system/, "/$1");
-      return fetch(new URL(path + search, url), init);
+      return send(new URL(path + search, url), call);
     },
   );
 }
