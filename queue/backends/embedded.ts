@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createPostgresBackend, runMigrations, withBackend } from "bullmq";
+import { createPostgresBackend, withBackend } from "bullmq";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
+import { migrate } from "../embedded/migrate.ts";
 import { createSessionPool, type SessionPool } from "../embedded/session-pool.ts";
 import { socketIn } from "../socket-in.ts";
 import { supervise } from "../supervise.ts";
@@ -11,8 +12,6 @@ import type { Backend, PrivateBackend } from "./backend.ts";
 
 /** `pg` looks for this name in the folder that it is given as host. */
 const SOCKET_NAME = ".s.PGSQL.5432";
-/** BullMQ's own; its functions are found through `search_path`. */
-const SCHEMA = "bullmq";
 /** Making the database for the first time takes a few seconds, on a slow machine many. */
 const TIMEOUT_MS = 120_000;
 const TIDY_EVERY_MS = 5 * 60_000;
@@ -87,13 +86,5 @@ function connectEmbedded(connection: SessionPool): Backend {
 }
 
 function openPool(host: string, stuck: () => void): SessionPool {
-  return createSessionPool({
-    host,
-    timeoutMs: TIMEOUT_MS,
-    stuck,
-    async prepare(client) {
-      await runMigrations(client, SCHEMA);
-      await client.query(`SET search_path TO ${SCHEMA}`);
-    },
-  });
+  return createSessionPool({ host, timeoutMs: TIMEOUT_MS, stuck, prepare: migrate });
 }

@@ -21,6 +21,10 @@ test("a database is made once, is copied where there is a blank one, and keeps w
 
   t.deepEqual(await use(folder, "SELECT number FROM kept"), [{ number: 7 }]);
   t.deepEqual(await use(blank, "SELECT to_regclass('kept') AS found"), [{ found: null }]);
+  // A copy's first start makes nothing.
+  t.deepEqual(await use(blank, "SELECT to_regclass('bullmq.job') AS found"), [
+    { found: "bullmq.job" },
+  ]);
 });
 
 async function use(dataDir: string, sql: string): Promise<unknown[]> {
