@@ -3,15 +3,14 @@ import { describe } from "#sdk/errors.ts";
 import { createLog } from "#sdk/log.ts";
 import type { CommandContext } from "../context.ts";
 import { createLogSink } from "../log-sink.ts";
+import { onceIdle } from "../once-idle.ts";
 import { type Platform, startPlatform } from "../platform/start-platform.ts";
 
 /** Longest stop, in milliseconds; what still runs then is cut. */
 const STOP_LIMIT_MS = 9_500;
 
-/** How long a start takes to settle, and how often is looked whether the platform is idle, in milliseconds. */
+/** How long a start takes to settle, in milliseconds after `ready`. */
 const SETTLED_MS = 3_000;
-/** The share of those in which it works, at most, to count as idle. */
-const IDLE_SHARE = 0.1;
 
 /** Run the platform in the foreground. */
 export async function up(context: CommandContext): Promise<void> {
@@ -42,10 +41,10 @@ export async function runUntilSignal(
   // Before the line: whoever reads it may end us at once.
   const asked = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   terminal.line(`ready ${platform.url.replace(/\/$/, "")}`);
-  const looking = giveBackMemoryOnceIdle();
+  const callOff = onceIdle(SETTLED_MS, giveBackMemory);
   await asked;
 
-  clearInterval(looking);
+  callOff();
   const stay = "; functions stay in their containers, and the next start takes them over";
   terminal.line(`Stopping …${platform.keepsFunctions ? stay : ""}`);
   const limit = setTimeout(() => process.exit(1), STOP_LIMIT_MS);
@@ -55,18 +54,9 @@ export async function runUntilSignal(
 }
 
 /**
- * Loading leaves a third of the heap unused, which an idle platform would keep for hours. Giving it back takes
- * a tenth of a second or more, in which nobody is answered. Needs `--expose-gc`.
+ * Loading leaves a third of the heap unused, which an idle platform would keep for hours. Nobody is answered
+ * meanwhile: a tenth of a second or more. Needs `--expose-gc`.
  */
-function giveBackMemoryOnceIdle(): NodeJS.Timeout {
-  let before = performance.eventLoopUtilization();
-  const looking = setInterval(() => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, before);
-    before = now;
-    if (utilization > IDLE_SHARE) return;
-    clearInterval(looking);
-    globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
-  }, SETTLED_MS);
-  return looking;
+function giveBackMemory(): void {
+  globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
 }
