@@ -82,6 +82,11 @@ export function findTemplate(templates: readonly Template[], lang: string): Temp
   return templates.find((one) => one.name === name || one.aliases.includes(name));
 }
 
+/** Every `lang` that means one of the templates, for people: `bash, node24, node18`. */
+export function describeLangs(templates: readonly Template[]): string {
+  return templates.flatMap(({ name, aliases }) => [name, ...aliases]).join(", ");
+}
+
 async function readTemplate(parent: string, name: string): Promise<Template> {
   const folder = join(parent, name);
   const files = await readFiles(folder);

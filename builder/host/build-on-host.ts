@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { errorCode, HttpError } from "#sdk/errors.ts";
 import type { BuildConfig } from "#sdk/messages.ts";
-import { findTemplate, type HostBuild, type Template } from "#sdk/templates.ts";
+import { describeLangs, findTemplate, type HostBuild, type Template } from "#sdk/templates.ts";
 import type { ArtifactManifest, ArtifactStore, StoredArtifact } from "./artifact-store.ts";
 import { type InstallTools, install } from "./install.ts";
 import { readText } from "./npm-manifest.ts";
@@ -60,7 +60,7 @@ async function pickTemplate(
     throw new HttpError(
       422,
       "unknown-template",
-      `lang "${wanted}" is no template of this machine; it builds ${templates.map(({ name }) => name).join(", ")}.`,
+      `lang "${wanted}" is no template of this machine; it builds ${describeLangs(templates)}.`,
     );
   return { ...template, host: template.host };
 }

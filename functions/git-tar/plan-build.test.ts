@@ -258,17 +258,17 @@ const REFUSALS: readonly (readonly [
   [
     "an unknown lang",
     { stack: stackOf("", { lang: "cobol" }) },
-    'functions.cart.lang is "cobol"; it must be one of node24, java17',
+    'functions.cart.lang is "cobol"; it must be one of node24, node22, java17',
   ],
   [
     "a lang in another case",
     { stack: stackOf("", { lang: "Node24" }) },
-    'functions.cart.lang is "Node24"; it must be one of node24, java17',
+    'functions.cart.lang is "Node24"; it must be one of node24, node22, java17',
   ],
   [
     "a template that needs containers, without any",
     { stack: stackOf("", { lang: "java17" }), engine: { kind: "process", base: "v24" } },
-    'functions.cart.lang is "java17"; it must be one of node24',
+    'functions.cart.lang is "java17"; it must be one of node24, node22',
   ],
   [
     "a Dockerfile without containers",

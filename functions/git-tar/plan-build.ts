@@ -1,6 +1,6 @@
 import type { Plan, PlannedFunction } from "#ledger/types/plan.ts";
 import { type BasePins, digestOfPin } from "#sdk/base-pin.ts";
-import { findTemplate, type Template } from "#sdk/templates.ts";
+import { describeLangs, findTemplate, type Template } from "#sdk/templates.ts";
 import { type BuildInputs, buildKey, byName, hashOf } from "./build-key.ts";
 import { listUserFiles, type UserFile } from "./context-files.ts";
 import { type DeploymentParts, formatDeployment, hashSpec } from "./format-deployment.ts";
@@ -95,8 +95,8 @@ function pickTemplate({ name, lang }: StackFunction, { templates, engine }: Plan
     return undefined;
   }
   const usable = templates.filter(({ host }) => host !== undefined || !onHost);
-  const names = usable.map((template) => template.name).join(", ");
-  return findTemplate(usable, lang) ?? refuse(field, lang, `it must be one of ${names}`);
+  const template = findTemplate(usable, lang);
+  return template ?? refuse(field, lang, `it must be one of ${describeLangs(usable)}`);
 }
 
 function refuseWithoutDockerfile(
