@@ -21,7 +21,7 @@ export type BenchBuilder = {
 const KEY: PayloadKey = { id: "bench", secret: "bench" };
 
 /** As `ofc` starts the platform, of which the builder is a part. */
-const FLAGS = ["--max-semi-space-size=1"];
+const FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"];
 const ALLOCATOR = {
   MALLOC_ARENA_MAX: "2",
   MALLOC_TRIM_THRESHOLD_: "131072",
