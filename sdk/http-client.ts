@@ -22,6 +22,12 @@ type Sent = {
   readonly signal?: AbortSignal;
 };
 
+/**
+ * How long a connection without a call is kept, unless its server says less: the gateway closes it after 65 s,
+ * and a call that met that would fail.
+ */
+const IDLE_MS = 60_000;
+
 export type HttpClient = {
   /** The answer, its body unread; redirects are answers. Rejects when nobody answered. */
   send(origin: URL, sent: Sent): Promise<IncomingMessage>;
@@ -33,8 +39,9 @@ export type HttpClient = {
  * call, and undici beside it 6 MB of memory.
  */
 export function createHttpClient(connect: Connect = {}): HttpClient {
-  const http = new HttpAgent({ keepAlive: true });
-  const https = new HttpsAgent({ keepAlive: true });
+  const kept = { keepAlive: true, timeout: IDLE_MS };
+  const http = new HttpAgent(kept);
+  const https = new HttpsAgent(kept);
   return {
     async send(origin, { body, headers, ...rest }) {
       const options = { ...connect, ...rest, headers: { ...headers, ...lengthOf(body) } };

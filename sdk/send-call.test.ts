@@ -44,6 +44,22 @@ test("calls one after the other share a connection once their answers are read",
   t.is(connections, 1);
 });
 
+test("a connection that nobody uses is closed before its server does it", async (t) => {
+  const { server, url, send } = await setUp(t, (request, response) => {
+    request.resume().on("end", () => response.end("ok"));
+  });
+  server.keepAliveTimeout = 3_000;
+  const closedByClient = new Promise<boolean>((resolve) => {
+    server.on("connection", (socket) => {
+      socket.on("end", () => resolve(true)).on("close", () => resolve(false));
+    });
+  });
+
+  await (await send(url, { ...post, body: "x" })).text();
+
+  t.true(await closedByClient);
+});
+
 test("who gives up hears why: before the call, before the answer, and while it is read", async (t) => {
   const { url, send } = await setUp(t, (request, response) => {
     if (request.url === "/begins") response.write("half an ");
