@@ -92,6 +92,7 @@ async function startOnce(
     env: { ...env },
     // A signal to the platform's process group must not reach it: the platform stops it when its turn comes.
     detached: true,
+    // One helper thread of V8's, as the launcher gives the platform.
     execArgv: ["--disable-warning=ExperimentalWarning", "--v8-pool-size=1"],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -13,7 +13,7 @@ const LINE = z.object({
  * throws what a later attempt may mend (another answer, a stream that ends without a result).
  */
 export async function readBuildResult(
-  response: Pick<CallAnswer, "status" | "ok" | "body" | "text">,
+  response: CallAnswer,
   log: (text: string) => void,
 ): Promise<string | undefined> {
   if (!response.ok || response.body === null) {

@@ -4,7 +4,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 
-/** A database with BullMQ's tables that nobody used yet, made once by the launcher beside the packages whose version it has. */
+/**
+ * A database with BullMQ's tables that nobody used yet, made once by the launcher beside the packages whose
+ * version it has.
+ */
 export const BLANK_DATABASE = fileURLToPath(
   new URL("../../node_modules/.ofc-postgres", import.meta.url),
 );
