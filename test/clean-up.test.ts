@@ -2,6 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
+import { errorCode } from "#sdk/errors.ts";
 import { type RunningPlatform, removeData, startPlatform } from "./helpers/platform.ts";
 import { makeRepository, removeRepository, stackOf } from "./helpers/repository.ts";
 import { changeSecret } from "./helpers/secrets-api.ts";
@@ -91,11 +92,18 @@ async function findTexts(folder: string, texts: readonly string[]): Promise<stri
   return found;
 }
 
+/** None of a folder that is not there; while one below it goes, there is no saying, and it is listed anew. */
 async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+  if (!(await isThere(folder))) return [];
+  try {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    return filesBelow(folder);
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {
