@@ -127,7 +127,8 @@ export function createGatewayClient(
     };
     const headers = { ...named, "x-cloud-signature": signCall(call, credentials.key) };
     return send(new URL(delivered, gatewayUrl), {
-      ...{ method, headers },
+      method,
+      headers,
       ...(hasBody && { body }),
       ...(options.signal && { signal: options.signal }),
     });
