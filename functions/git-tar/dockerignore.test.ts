@@ -59,6 +59,18 @@ test("patterns that would take too long are refused", (t) => {
   t.throws(match, { instanceOf: StackError, message: /takes too long to match/ });
 });
 
+test("the members of a set are work, too: long sets are refused as soon as long patterns", (t) => {
+  const ignores = parseDockerignore(
+    Array.from({ length: 1_000 }, () => `*[${"b-c".repeat(19)}]`).join("\n"),
+  );
+
+  const match = () => {
+    for (let i = 0; i < 4; i++) ignores("a".repeat(250));
+  };
+
+  t.throws(match, { instanceOf: StackError, message: /takes too long to match/ });
+});
+
 test("many patterns of ** that match nothing are matched or refused while a user waits", (t) => {
   const pattern = `${"**/".repeat(62)}x/y`;
   const ignores = parseDockerignore(Array.from({ length: 340 }, () => pattern).join("\n"));

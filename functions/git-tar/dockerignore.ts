@@ -75,7 +75,7 @@ function matchesPart(pattern: string, text: string, work: Work): boolean {
       retry = inText;
       continue;
     }
-    const step = matchesOne(pattern, at, text[inText] ?? "");
+    const step = matchesOne(pattern, at, text[inText] ?? "", work);
     if (step > 0) {
       at += step;
       inText++;
@@ -88,27 +88,29 @@ function matchesPart(pattern: string, text: string, work: Work): boolean {
   return at === pattern.length;
 }
 
-function count(work: Work): void {
-  if (++work.done > WORK_LIMIT)
+function count(work: Work, steps = 1): void {
+  work.done += steps;
+  if (work.done > WORK_LIMIT)
     throw new StackError(".dockerignore takes too long to match; use fewer or simpler patterns");
 }
 
 /** How many characters of the pattern at `at` match this one; 0 for none. */
-function matchesOne(pattern: string, at: number, character: string): number {
+function matchesOne(pattern: string, at: number, character: string, work: Work): number {
   const wanted = pattern[at];
   if (wanted === undefined) return 0;
   if (wanted === "?") return 1;
   if (wanted === "\\" && at + 1 < pattern.length) return pattern[at + 1] === character ? 2 : 0;
-  if (wanted === "[") return matchesSet(pattern, at, character);
+  if (wanted === "[") return matchesSet(pattern, at, character, work);
   return wanted === character ? 1 : 0;
 }
 
 /** `[a-z]`, `[^a]`; one that is unclosed or longer than SET_LIMIT matches nothing. */
-function matchesSet(pattern: string, at: number, character: string): number {
+function matchesSet(pattern: string, at: number, character: string, work: Work): number {
   const end = pattern.slice(0, at + SET_LIMIT).indexOf("]", at + 2);
   if (end < 0) return 0;
   const inverted = pattern[at + 1] === "^" || pattern[at + 1] === "!";
   const members = pattern.slice(at + (inverted ? 2 : 1), end);
+  count(work, members.length);
   let found = false;
   for (let i = 0; i < members.length; i++) {
     const from = members[i] ?? "";
