@@ -74,7 +74,7 @@ export function createHandler({ config, ledger, gateway, now = Date.now }: Tools
     const facts = { ...about, key, sha: push.sha, build: build.id, reason };
     if (decision === "queued") {
       log.info("build-queued", { ...facts, superseded });
-      void queueBuild(build, log).then(() => audit("Git-tar invoked", about, log));
+      void queueBuild(build, log).then((isOwn) => isOwn && audit("Git-tar invoked", about, log));
     } else {
       log.info("delivery-repeated", facts);
     }

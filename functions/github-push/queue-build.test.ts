@@ -9,28 +9,39 @@ function setUp() {
   const queue = async (name: string, body: string) =>
     void queued.push(`${name} ${(JSON.parse(body) as Job).buildId}`);
   const queueBuild = createQueueBuild({ queue }, 1_000);
-  const push = (id: string, repositoryId: string) =>
-    queueBuild({ id, ownerId: "forge:1", repositoryId }, silentLog);
+  const push = (id: string, { repository = "shop", branch = "main" } = {}) =>
+    queueBuild({ id, ownerId: "forge:1", repositoryId: repository, branch }, silentLog);
   const jobs = (name: string) => queued.filter((job) => job.startsWith(name));
   return { push, jobs };
 }
 
-test("a build is queued before what its commit shows, and both at once", async (t) => {
+test("a build is queued before what its commit shows", async (t) => {
   const { push, jobs } = setUp();
 
-  await push("a", "forge:1");
+  t.true(await push("a"));
 
+  await until(() => jobs("").length === 2);
   t.deepEqual(jobs(""), ["git-tar a", "github-status a"]);
 });
 
-test("in a flood each build is queued, and of those of a repository one job tells for all so far", async (t) => {
+test("in a flood the newest build of a branch is queued, not those that it superseded", async (t) => {
   const { push, jobs } = setUp();
 
-  for (const id of ["a", "b", "c"]) await push(id, "forge:1");
-  await push("other", "forge:2");
+  await push("a");
+  const others = [push("other", { repository: "blog" }), push("topic", { branch: "topic" })];
+  const [b, c] = await Promise.all([push("b"), push("c")]);
 
-  t.deepEqual(jobs("git-tar"), ["git-tar a", "git-tar b", "git-tar c", "git-tar other"]);
-  t.deepEqual(jobs("github-status"), ["github-status a", "github-status other"]);
-  await until(() => jobs("github-status").length > 2);
-  t.deepEqual(jobs("github-status").slice(2), ["github-status c"]);
+  t.deepEqual(await Promise.all(others), [true, true]);
+  t.deepEqual([b, c], [false, true]);
+  t.deepEqual(jobs("git-tar"), ["git-tar a", "git-tar other", "git-tar topic", "git-tar c"]);
+});
+
+test("in a flood one job tells for all builds of a repository so far", async (t) => {
+  const { push, jobs } = setUp();
+
+  await push("a");
+  await Promise.all([push("b", { branch: "topic" }), push("c")]);
+  await until(() => jobs("github-status").length === 2);
+
+  t.deepEqual(jobs("github-status"), ["github-status a", "github-status c"]);
 });

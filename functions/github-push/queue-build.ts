@@ -1,54 +1,46 @@
-import { setTimeout as wait } from "node:timers/promises";
 import type { Build } from "#ledger/types/build.ts";
 import { describe } from "#sdk/errors.ts";
 import type { GatewayClient } from "#sdk/gateway-client.ts";
+import { createGather } from "#sdk/gather.ts";
 import type { Log } from "#sdk/log.ts";
 import type { Job } from "#sdk/messages.ts";
 
-/** How long what a repository has to tell is gathered after a job that tells it, in milliseconds. */
-const GATHER_MS = 100;
+type Queued = Pick<Build, "id" | "ownerId" | "repositoryId" | "branch">;
+type Due = { readonly build: Queued; readonly log: Log };
 
-type Queued = Pick<Build, "id" | "ownerId" | "repositoryId">;
-
-/** Start the work on accepted builds; what cannot be queued is logged, and the sweeper repeats it. */
+/**
+ * Start the work on accepted builds; what cannot be queued is logged, and the sweeper repeats it. In a flood
+ * of pushes one job stands for many: a newer build of a branch supersedes the older ones, and a job tells
+ * all that is due of its repository. Resolves to false where a newer build's job was sent instead.
+ */
 export function createQueueBuild(gateway: Pick<GatewayClient, "queue">, timeoutMs: number) {
-  /** Repositories of which a job was queued just now, with the newest build that came since. */
-  const gathering = new Map<string, Queued | undefined>();
+  const run = createGather<Due>((due) => queueNewest("git-tar", "run", due));
+  const tell = createGather<Due>((due) => queueNewest("github-status", "status", due));
 
-  return async function queueBuild(build: Queued, log: Log): Promise<void> {
+  return async function queueBuild(build: Queued, log: Log): Promise<boolean> {
+    const { id, repositoryId, branch } = build;
     // The build first: what the commits show is never on its way.
-    await queueJob("git-tar", "run", build, log);
-    if (gathering.has(build.repositoryId)) gathering.set(build.repositoryId, build);
-    else void tell(build, log);
+    const sent = await run(JSON.stringify([repositoryId, branch]), { build, log });
+    void tell(repositoryId, { build, log });
+    return sent.at(-1)?.build.id === id;
   };
 
-  /** A job tells all that is due of its repository, so that in a flood of pushes one is enough for many. */
-  async function tell(first: Queued, log: Log): Promise<void> {
-    const { repositoryId } = first;
-    let next: Queued | undefined = first;
-    while (next !== undefined) {
-      gathering.set(repositoryId, undefined);
-      await queueJob("github-status", "status", next, log);
-      await wait(GATHER_MS);
-      next = gathering.get(repositoryId);
-    }
-    gathering.delete(repositoryId);
-  }
-
-  async function queueJob(
+  async function queueNewest(
     name: "git-tar" | "github-status",
     step: Job["step"],
-    { id, ownerId }: Queued,
-    log: Log,
+    due: readonly Due[],
   ): Promise<void> {
-    const job: Job = { v: 1, buildId: id, step };
+    const newest = due.at(-1);
+    if (newest === undefined) return;
+    const { build, log } = newest;
+    const job: Job = { v: 1, buildId: build.id, step };
     try {
       await gateway.queue(name, JSON.stringify(job), {
-        headers: { "content-type": "application/json", "x-owner-id": ownerId },
+        headers: { "content-type": "application/json", "x-owner-id": build.ownerId },
         signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (error) {
-      log.error("job-not-queued", { job: name, build: id, error: describe(error) });
+      log.error("job-not-queued", { job: name, build: build.id, error: describe(error) });
     }
   }
 }
