@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { alice, buildOf, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
+import { alice, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
 import type { Build } from "#ledger/types/build.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
 import { HttpError } from "#sdk/errors.ts";
@@ -235,22 +235,20 @@ test("a newer head that no delivery told of is accepted and built instead", asyn
   });
 });
 
-test("an older head is no reason to build it when a newer push is known", async (t) => {
-  const { ledger, run, source } = await openPipeline(t);
-  const old = buildOf(ledger.acceptPush(push({ sha: shaOf(1) })));
-  const held = claim(ledger, old);
-  ledger.storePlan(held, { v: 1, functions: [] }, []);
-  ledger.beginDeploying(held);
-  const waiting = buildOf(ledger.acceptPush(push({ sha: shaOf(2) })));
-  ledger.endBuild(held, "live", "", []);
-  buildOf(ledger.acceptPush(push({ sha: shaOf(3) })));
-  source.heads.set("main", shaOf(3));
+test("a push that was superseded before its turn gives its place to the newer one", async (t) => {
+  const { ledger, wait, accept, run, platform } = await openPipeline(t);
+  const old = accept(shaOf(1), [functionAt("cart", "1")]);
+  wait(60_000);
+  const newer = accept(shaOf(2), [functionAt("cart", "2")]);
 
-  const { body } = await run(waiting);
+  const first = await run(old);
+  const own = await run(newer);
 
-  t.is(body.claimed, false);
-  t.is(ledger.findBuild(waiting.id)?.state, "superseded");
-  t.is(ledger.listBuilds({ limit: 10 }).length, 3);
+  t.is(ledger.findBuild(old.id)?.state, "superseded");
+  t.deepEqual(first.body, { claimed: true, build: newer.id, state: "live" });
+  t.deepEqual(own.body, { claimed: false, build: newer.id });
+  t.deepEqual(platform.engine.switches, ["alice-cart cart:2"]);
+  t.is(ledger.listBuilds({ limit: 10 }).length, 2);
 });
 
 test("after three supersedes in a row a build is let through, whatever the head is by then", async (t) => {

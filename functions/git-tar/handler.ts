@@ -17,10 +17,14 @@ export type Tools = RunTools & {
   readonly leaseMs: number;
 };
 
+/** Pushes of a branch within this time of one another are in the same place of the queue, in milliseconds. */
+const NEAR_MS = 1_000;
+
 /**
  * Carry one build from `accepted` to a terminal state: head, fetch, plan, build all, switch, report.
- * A job that finds nothing to claim is done: somebody else has the build, or it has ended. What a later
- * attempt may mend is answered 5xx, and the claim given back.
+ * Where a newer push superseded it before its turn, that one is carried instead. A job that finds nothing to
+ * claim is done: somebody else has the build, or it has ended. What a later attempt may mend is answered
+ * 5xx, and the claim given back.
  */
 export function createHandler(tools: Tools): Handler {
   const { ledger, worker, leaseMs } = tools;
@@ -28,13 +32,14 @@ export function createHandler(tools: Tools): Handler {
   return async function handleJob(request, log) {
     const { buildId } = parseJob(await request.text());
     const before = ledger.findBuild(buildId);
-    const claim = ledger.claimBuild(buildId, worker, leaseMs);
+    const claim = ledger.claimBuild(buildId, worker, leaseMs) ?? claimSuccessor(before);
     if (claim === undefined) {
       logGivenUp(before, log);
       return Response.json({ claimed: false, build: buildId });
     }
 
-    const buildLog = log.with({ build: buildId, sha: claim.build.sha, branch: claim.build.branch });
+    const { id, sha, branch } = claim.build;
+    const buildLog = log.with({ build: id, sha, branch });
     const lease = holdLease(ledger, claim, leaseMs, request.signal);
     let isSourceDown = false;
     try {
@@ -47,9 +52,20 @@ export function createHandler(tools: Tools): Handler {
       ledger.releaseClaim(claim, isSourceDown);
       await queueWaiting(claim, buildLog);
     }
-    const state = ledger.findBuild(buildId)?.state;
-    return Response.json({ claimed: true, build: buildId, state });
+    const state = ledger.findBuild(id)?.state;
+    return Response.json({ claimed: true, build: id, state });
   };
+
+  /**
+   * A newer push has its predecessor's place in the queue: where that is long, pushes that come faster than it
+   * moves would all be superseded before their turn. Within a moment of one another their own jobs are as near.
+   */
+  function claimSuccessor(before: Build | undefined): Claim | undefined {
+    if (before?.state !== "superseded") return undefined;
+    const newest = listWaiting(before).at(-1);
+    if (newest === undefined || newest.acceptedAt - before.acceptedAt < NEAR_MS) return undefined;
+    return ledger.claimBuild(newest.id, worker, leaseMs);
+  }
 
   /** A claim too many ends the build, and nobody else would say so in the log. */
   function logGivenUp(before: Build | undefined, log: Log): void {
@@ -60,19 +76,23 @@ export function createHandler(tools: Tools): Handler {
 
   /** A build of the branch that waited for this one starts now, not at the sweeper's next round. */
   async function queueWaiting({ build }: Claim, log: Log): Promise<void> {
-    const waiting = ledger
-      .listUnleased()
-      .filter(
-        ({ repositoryId, branch, id }) =>
-          repositoryId === build.repositoryId && branch === build.branch && id !== build.id,
-      );
-    for (const { id, ownerId } of waiting) {
+    for (const { id, ownerId } of listWaiting(build)) {
       const job: Job = { v: 1, buildId: id, step: "run" };
       const headers = { "x-owner-id": ownerId };
       await tools.gateway
         .queue("git-tar", JSON.stringify(job), { headers })
         .catch((error: unknown) => log.warn("waiting-not-queued", { error: describe(error) }));
     }
+  }
+
+  /** Builds of the same branch that nobody works on, oldest first. */
+  function listWaiting({ repositoryId, branch, id }: Build): readonly Build[] {
+    return ledger
+      .listUnleased()
+      .filter(
+        (build) =>
+          build.repositoryId === repositoryId && build.branch === branch && build.id !== id,
+      );
   }
 }
 
