@@ -18,7 +18,7 @@ const WARM_UP_SECONDS = 2;
 export const intake: Benchmark = {
   name: "intake",
   about:
-    "100 signed deliveries a second to /github-event for 30 s: every second one a push that is accepted as a build, the others of a branch that is not built. The builds are of one branch's real head, so that each is accepted, waits or is superseded, fetches and plans, but finds everything built. From sending to the whole answer; then SIGKILL, and every answered delivery is looked for in the ledger.",
+    "100 signed deliveries a second to /github-event for 30 s: every second one a push that is accepted as a build, the others of a branch that is not built. The builds are of one branch's real head: nearly all are superseded within 20 ms, and those that get to their turn fetch and plan, but find everything built. From sending to the whole answer; then SIGKILL, and every answered delivery is looked for in the ledger.",
   rounds: 10,
   async run({ rounds, quick, say }) {
     const answers: Answer[] = [];
