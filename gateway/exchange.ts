@@ -3,6 +3,9 @@ import type { Dispatcher } from "undici";
 import type { Call } from "./call.ts";
 import { toClientHeaders, toTrailers } from "./headers.ts";
 
+/** An answer this small goes out in one write with its header, when all of it came at once. */
+const SMALL_BYTES = 16 * 1_024;
+
 /** Who asked for an exchange, and hears how it went. */
 export type ExchangeOwner = {
   /** No response header reached the client. Without `exchange.sent` no byte of the request left. */
@@ -26,6 +29,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #abort: ((error: Error) => void) | undefined;
   #cancelled = false;
   #written = false;
+  /** A small first piece of the body, until the rest has come or the tick is over. */
+  #held: Buffer | undefined;
   #resume: (() => void) | undefined;
 
   constructor(call: Call, owner: ExchangeOwner, writeTimeoutMs: number) {
@@ -58,7 +63,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onData(chunk: Buffer): boolean {
+    if (!this.#written && chunk.length <= SMALL_BYTES) {
+      this.#written = true;
+      this.#held = chunk;
+      return true;
+    }
     this.#written = true;
+    this.#writeHeld();
     if (this.#call.response.write(chunk)) return true;
     this.#waitForClient();
     return false;
@@ -70,7 +81,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { response } = this.#call;
     if (response.writableEnded) return;
     if (trailers !== null && trailers.length > 0) response.addTrailers(toTrailers(trailers));
-    response.end();
+    // Node joins a string with the header; a buffer would be a second piece.
+    response.end(this.#takeHeld()?.toString("latin1") ?? "", "latin1");
   }
 
   onUpgrade(_status: number, headers: Buffer[] | string[] | null, socket: Duplex): void {
@@ -86,10 +98,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.#owner.failed(this, error);
   }
 
-  /** Headers go out at once when the body lets wait for itself (server-sent events). */
+  /** What is there goes out at once when the rest lets wait for itself (server-sent events). */
   flush(): void {
     const { response } = this.#call;
-    if (!this.#written && !response.destroyed && !response.writableEnded) response.flushHeaders();
+    if (response.destroyed || response.writableEnded) return;
+    if (this.#written) this.#writeHeld();
+    else response.flushHeaders();
+  }
+
+  #writeHeld(): void {
+    const held = this.#takeHeld();
+    if (held !== undefined) this.#call.response.write(held);
+  }
+
+  #takeHeld(): Buffer | undefined {
+    const held = this.#held;
+    this.#held = undefined;
+    return held;
   }
 
   #waitForClient(): void {

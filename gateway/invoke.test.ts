@@ -72,6 +72,26 @@ test("the first chunk of an answer arrives before the last is written", async (t
   t.is(Buffer.from(last?.value ?? []).toString(), "last");
 });
 
+for (const [what, length] of [
+  ["a small answer", 300],
+  ["a large answer", 300_000],
+] as const)
+  for (const pieces of [1, 3])
+    test(`every byte of ${what} in ${pieces === 1 ? "one piece" : "pieces"} arrives as it was`, async (t) => {
+      const { url, serve } = await setUp(t);
+      const body = Buffer.from(Array.from({ length }, (_, at) => at % 256));
+      await serve("cart", (_request, response) => {
+        if (pieces === 1) response.setHeader("Content-Length", length);
+        for (let at = 0; at < length; at += length / pieces)
+          response.write(body.subarray(at, at + length / pieces));
+        response.end();
+      });
+
+      const response = await fetch(`${url}/function/cart`);
+
+      t.true(body.equals(Buffer.from(await response.arrayBuffer())));
+    });
+
 test("headers arrive before the first byte of a silent stream", async (t) => {
   const { url, serve } = await setUp(t);
   await serve("cart", (_request, response) => {
