@@ -17,7 +17,7 @@ import * as repositories from "./repositories.ts";
 import { prune } from "./retention.ts";
 import { noteSecretUses } from "./secret-uses.ts";
 import * as statuses from "./statuses.ts";
-import { recordSwitchBack } from "./switch-backs.ts";
+import { recordCrashLoop, recordSwitchBack } from "./switch-backs.ts";
 import type { Ledger } from "./types/ledger.ts";
 import type { UnixMs } from "./types/unix-ms.ts";
 import * as usage from "./usage.ts";
@@ -92,6 +92,7 @@ function createLedger({ file, db, watchers, wal }: Parts): Ledger {
     listUnfinishedRollbacks: () => releases.listUnfinishedRollbacks(db),
     markRelease: (id, service, state) => releases.markRelease(db, id, service, state),
     recordSwitchBack: (back) => recordSwitchBack(db, back),
+    recordCrashLoop: (corrections) => recordCrashLoop(db, corrections),
     currentRelease: (service) => releases.currentRelease(db, service),
     listReleases: (service, limit) => releases.listReleases(db, service, limit),
     listServing: (filter) => releases.listServing(db, filter),

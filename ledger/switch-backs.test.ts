@@ -67,6 +67,23 @@ test("a switch back counts once", (t) => {
   t.is(ledger.listEvents(build.id).length, 1);
 });
 
+test("a crash loop with nothing to go back to is told once, and what serves serves on", (t) => {
+  const house = setUp(t);
+  const build = serve(house.ledger, 1);
+  const { corrections } = backOf(build);
+
+  t.true(house.ledger.recordCrashLoop(corrections));
+
+  const ledger = house.reopen();
+  t.like(
+    ledger.listStatuses(build.repositoryId, build.sha).find(({ context }) => context === "cart"),
+    { state: "failure", sent: false },
+  );
+  t.is(ledger.currentRelease("alice-cart")?.id, "release-1");
+  t.false(ledger.recordCrashLoop(corrections));
+  t.is(ledger.listEvents(build.id).length, 1);
+});
+
 test("a late word about a switch back does not unseat a newer release", (t) => {
   const { ledger } = setUp(t);
   serve(ledger, 1);

@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import { addEvent } from "./events.ts";
 import { raiseFence, readFence } from "./fences.ts";
 import { findAt, findNewest } from "./releases.ts";
-import { wantStatus } from "./statuses.ts";
+import { listStatuses, wantStatus } from "./statuses.ts";
 import type { Release } from "./types/release.ts";
 import type { Correction, SwitchBack } from "./types/switch-back.ts";
 
@@ -28,6 +28,26 @@ export function recordSwitchBack(db: Database, back: SwitchBack): boolean {
     db.releasesChanged(service);
     return true;
   });
+}
+
+/** Nothing is there to go back to. What a commit shows already is not told again: then nothing is written. */
+export function recordCrashLoop(db: Database, corrections: readonly Correction[]): boolean {
+  const due = corrections.filter((one) => !isTold(db, one));
+  if (due.length === 0) return false;
+  return db.transaction(() => {
+    for (const correction of due) {
+      tellCorrection(db, correction);
+      db.changed(correction.build.id);
+    }
+    return true;
+  });
+}
+
+function isTold(db: Database, { build, name }: Correction): boolean {
+  return listStatuses(db, build).some(
+    ({ context, state, buildId }) =>
+      context === name && state === "failure" && buildId === build.id,
+  );
 }
 
 function markFailed(db: Database, { service, fence }: Release): void {

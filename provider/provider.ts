@@ -64,6 +64,11 @@ export type InventoryItem = {
   readonly current: ReleaseIdentity;
   /** Why `current` serves although something newer was published; durable, until the next is published. */
   readonly switchedBack?: SwitchedBack;
+  /**
+   * `current` dies over and over, and began to as soon as it was published; nothing served before that it could
+   * give way to. As the reason of a switch back; absent once it lives.
+   */
+  readonly crashLoop?: string;
   readonly status: FunctionStatus;
 };
 

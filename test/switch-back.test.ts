@@ -44,6 +44,25 @@ test("a version that crashes again and again after its push is told as failed ev
   t.is(await ask(), "three");
 });
 
+test("a first version that crashes again and again is told as failed, and is started again all the same", async (t) => {
+  const { platform, push, crash, ask } = await setUp(t);
+  const one = await push("one");
+
+  await crash("one", "crash-loop-told");
+  const build = await findCorrected(platform, one);
+
+  t.regex(build.reason, /^cart is in a crash loop: replica alice-cart-\w+ exited with code 7$/);
+  t.is(build.state, "live", "it was live, and an end is final");
+  const failure = `failure: ${build.reason}`;
+  const isTold = { "stack-deploy": failure, cart: failure };
+  await until(async () => isDeepStrictEqual(await statusesOf(platform, one), isTold), 60_000);
+  await until(async () => (await ask()) === "one", 60_000);
+
+  const two = await push("two");
+  t.is(await ask(), "two");
+  t.like(await statusesOf(platform, two), { cart: "success: deployed: alice-cart" });
+});
+
 for (const point of ["recordSwitchBack:before", "recordSwitchBack:after"]) {
   test(`a platform that dies at ${point} ends with a true ledger`, async (t) => {
     const { platform, push, crash, start } = await setUp(t, { OFC_FAULT: point });
@@ -88,9 +107,9 @@ async function setUp(t: ExecutionContext, env: Record<string, string> = {}) {
     },
     ask: () => callCart(platform),
     /** Crash what answers `text` until the engine has seen enough of it. */
-    async crash(text: string): Promise<void> {
+    async crash(text: string, told = "release-switched-back"): Promise<void> {
       await until(async () => {
-        if (platform.log.some(({ event }) => event === "release-switched-back")) return true;
+        if (platform.log.some(({ event }) => event === told)) return true;
         if ((await callCart(platform)) === text) await callCart(platform, "crash");
         return false;
       }, 60_000);

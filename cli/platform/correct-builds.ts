@@ -5,26 +5,23 @@ import type { WantedStatus } from "#ledger/types/status.ts";
 import type { Correction } from "#ledger/types/switch-back.ts";
 import { stackStatus } from "#sdk/stack-status.ts";
 import { type StatusUrls, statusUrl } from "#sdk/status-urls.ts";
-import { shortSha } from "./list-versions.ts";
 
 type Builds = Pick<Ledger, "findBuild" | "findOwner" | "findRepository" | "listBuilds">;
 
 /** Newer builds of a branch that may have left a function as it was; it is found out within seconds. */
 const BUILDS_LOOKED_AT = 100;
 
-/** What the builds that said a release serves have to say now that `to`, or something unknown, does. */
+/** What the builds that said a release serves have to say after all; `say` has the function's name in stack.yml. */
 export function correctBuilds(
   ledger: Builds,
   urls: StatusUrls,
   release: Release,
-  to: Release | undefined,
-  because: string,
+  say: (name: string) => string,
 ): Correction[] {
   return listTellers(ledger, release).flatMap((build) => {
     const name = build.plan?.functions.find(({ service }) => service === release.service)?.name;
     if (name === undefined) return [];
-    const what = to === undefined ? "what was deployed by hand before" : shortSha(to);
-    const reason = `${name} serves ${what} again ${because}`;
+    const reason = say(name);
     return [{ build, name, reason, statuses: failureStatuses(ledger, urls, build, name, reason) }];
   });
 }

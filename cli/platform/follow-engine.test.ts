@@ -28,7 +28,7 @@ test("a change of endpoints is enough for the ledger to hear that a release gave
   const build = serve(2);
   await start();
 
-  engine.serves({ release: "release-1", fence: 3 }, gaveWay);
+  engine.serves({ release: "release-1", fence: 3 }, { switchedBack: gaveWay });
 
   await until(() => told.length > 0);
   t.deepEqual(statuses(build), { "stack-deploy": SAID, cart: SAID });
@@ -38,7 +38,7 @@ test("what happened while the platform was away is recorded before it goes on", 
   const { start, serve, statuses, engine } = setUp(t);
   serve(1);
   const build = serve(2);
-  engine.serves({ release: "release-1", fence: 3 }, gaveWay);
+  engine.serves({ release: "release-1", fence: 3 }, { switchedBack: gaveWay });
 
   await start();
 
@@ -50,7 +50,7 @@ test("a build that is still deploying has its say first, and is corrected after 
   end(begin(1));
   const held = begin(2);
   await start();
-  engine.serves({ release: "release-1", fence: 3 }, gaveWay);
+  engine.serves({ release: "release-1", fence: 3 }, { switchedBack: gaveWay });
   await until(() => engine.asked > 3);
   const meanwhile = ledger.currentRelease("alice-cart")?.id;
 
@@ -66,7 +66,7 @@ test("a newer build that left the function as it was says so too", async (t) => 
   const first = serve(1);
   const second = serve(2);
   const third = keep(3);
-  engine.serves({ release: "release-1", fence: 3 }, gaveWay);
+  engine.serves({ release: "release-1", fence: 3 }, { switchedBack: gaveWay });
 
   await start();
 
@@ -75,6 +75,23 @@ test("a newer build that left the function as it was says so too", async (t) => 
   t.is(`failure: ${describeEnd(ledger, third)}`, SAID);
   t.is(statuses(first).cart, "success: deployed");
   t.is(describeEnd(ledger, first), "");
+});
+
+test("a crash loop with nothing to go back to is told, and is no news while it lasts", async (t) => {
+  const { start, serve, statuses, engine, ledger, told } = setUp(t);
+  const build = serve(1);
+  await start();
+
+  engine.serves({ release: "release-1", fence: 1 }, { crashLoop: CRASH });
+
+  const said = `failure: cart is in a ${CRASH}`;
+  await until(() => told.length > 0);
+  t.deepEqual(statuses(build), { "stack-deploy": said, cart: said });
+  t.is(`failure: ${describeEnd(ledger, build)}`, said);
+  const { asked } = engine;
+  await until(() => engine.asked > asked + 2);
+  t.is(told.length, 1);
+  t.is(ledger.currentRelease("alice-cart")?.id, "release-1");
 });
 
 test("an engine whose records are older than the ledger is believed about what serves", async (t) => {
@@ -96,7 +113,7 @@ test("a ledger that cannot be written now hears of it later", async (t) => {
   serve(1);
   const build = serve(2);
   let isFull = true;
-  engine.serves({ release: "release-1", fence: 3 }, gaveWay);
+  engine.serves({ release: "release-1", fence: 3 }, { switchedBack: gaveWay });
   await start({
     ...ledger,
     recordSwitchBack(back) {
@@ -180,7 +197,10 @@ function createInventory() {
       changed = listener;
       return () => {};
     },
-    serves(current: InventoryItem["current"], switchedBack?: InventoryItem["switchedBack"]): void {
+    serves(
+      current: InventoryItem["current"],
+      because: Pick<InventoryItem, "switchedBack" | "crashLoop"> = {},
+    ): void {
       const name = "alice-cart";
       const status = {
         name,
@@ -193,7 +213,7 @@ function createInventory() {
         labels: {},
         annotations: {},
       };
-      items = [{ name, current, status, ...(switchedBack && { switchedBack }) }];
+      items = [{ name, current, status, ...because }];
       changed({ name, namespace: "openfaas-fn", endpoints: [], replicas: 1 });
     },
   };

@@ -1,11 +1,13 @@
 import type { Build } from "#ledger/types/build.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
+import type { Release } from "#ledger/types/release.ts";
 import type { Engine, InventoryItem } from "#provider/provider.ts";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { StatusUrls } from "#sdk/status-urls.ts";
 import { correctBuilds } from "./correct-builds.ts";
 import { decideSwitchBack } from "./decide-switch-back.ts";
+import { shortSha } from "./list-versions.ts";
 
 /** How often what could not be recorded at once is looked at again, in milliseconds. */
 const LOOK_INTERVAL_MS = 10_000;
@@ -52,7 +54,10 @@ export async function followEngine(tools: FollowTools): Promise<() => void> {
   async function look(): Promise<void> {
     try {
       const items = await engine.inventory();
-      const asked = items.filter(({ switchedBack }) => !isCompared || switchedBack !== undefined);
+      const asked = items.filter(
+        ({ switchedBack, crashLoop }) =>
+          !isCompared || switchedBack !== undefined || crashLoop !== undefined,
+      );
       const corrected = asked.filter((item) => correct(tools, item));
       isCompared ||= !ledger.listOpen().some(isDeploying);
       if (corrected.length > 0) tellSources();
@@ -70,14 +75,34 @@ export async function followEngine(tools: FollowTools): Promise<() => void> {
 }
 
 /** Whether the ledger was changed. */
-function correct({ ledger, urls, log }: FollowTools, item: InventoryItem): boolean {
-  const { name: service, current } = item;
-  const serving = ledger.currentRelease(service);
-  if (serving === undefined || serving.id === current.release) return false;
+function correct(tools: FollowTools, item: InventoryItem): boolean {
+  const { ledger } = tools;
+  const serving = ledger.currentRelease(item.name);
+  if (serving === undefined) return false;
   // A build under way says at its end what serves; it is asked again then.
   const { repositoryId } = serving;
   if (ledger.listOpen().some((one) => isDeploying(one) && one.repositoryId === repositoryId))
     return false;
+  return serving.id === item.current.release
+    ? noteCrashLoop(tools, item, serving)
+    : noteReturn(tools, item, serving);
+}
+
+function noteCrashLoop(tools: FollowTools, item: InventoryItem, serving: Release): boolean {
+  const { ledger, urls, log } = tools;
+  const { name: service, crashLoop } = item;
+  if (crashLoop === undefined) return false;
+  const say = (name: string) => `${name} is in a ${crashLoop}`;
+  const corrections = correctBuilds(ledger, urls, serving, say);
+  if (!ledger.recordCrashLoop(corrections)) return false;
+  const [build] = corrections.map((one) => one.build.id);
+  log.error("crash-loop-told", { service, build, fence: serving.fence, reason: crashLoop });
+  return true;
+}
+
+function noteReturn(tools: FollowTools, item: InventoryItem, serving: Release): boolean {
+  const { ledger, urls, log } = tools;
+  const { name: service, current } = item;
   const to = ledger
     .listReleases(service, RELEASES_LOOKED_AT)
     .find(({ id }) => id === current.release);
@@ -85,7 +110,9 @@ function correct({ ledger, urls, log }: FollowTools, item: InventoryItem): boole
   if (decision === undefined) return false;
 
   const { because, ...ends } = decision;
-  const corrections = correctBuilds(ledger, urls, serving, to, because);
+  const what = to === undefined ? "what was deployed by hand before" : shortSha(to);
+  const say = (name: string) => `${name} serves ${what} again ${because}`;
+  const corrections = correctBuilds(ledger, urls, serving, say);
   if (!ledger.recordSwitchBack({ service, ...ends, corrections })) return false;
   const [build] = corrections.map((one) => one.build.id);
   log.error("release-gave-way", { service, build, fence: current.fence, reason: because });

@@ -9,7 +9,7 @@ import type { Release, ReleaseDraft, ReleaseState } from "./release.ts";
 import type { Repository, RepositoryId } from "./repository.ts";
 import type { Pruned, Retention } from "./retention.ts";
 import type { UnsentStatus, WantedStatus } from "./status.ts";
-import type { SwitchBack } from "./switch-back.ts";
+import type { Correction, SwitchBack } from "./switch-back.ts";
 import type { UnixMs } from "./unix-ms.ts";
 
 /** The ledger: who owns what, what was promised, and how far it got (design.md section 6). */
@@ -110,6 +110,8 @@ export type Ledger = {
    * effect, when `from` does not serve any more or the fence was given to another release meanwhile.
    */
   recordSwitchBack(back: SwitchBack): boolean;
+  /** What crashes over and over has nothing to go back to. False, without effect, when all was told before. */
+  recordCrashLoop(corrections: readonly Correction[]): boolean;
   /** What serves, as far as the ledger knows. */
   currentRelease(service: string): Release | undefined;
   /** Newest first, retired ones included. */

@@ -90,6 +90,26 @@ export function testFailures(check: Check): void {
   );
 
   check(
+    "a first version that crashes right after its probe says so as long as it does",
+    async (t, { engine, image }) => {
+      await engine.deploy(released(image, "shaky", 1, "shaky"));
+      const crash = async () => {
+        await call(engine, "fn", "/exit?code=9").catch(() => "");
+        return (await engine.inventory())[0]?.crashLoop !== undefined;
+      };
+
+      t.true(await eventually(crash, true));
+      const [item] = await engine.inventory();
+      t.regex(item?.crashLoop ?? "", /^crash loop: replica fn-\w+ exited with code \d+$/);
+      t.deepEqual(item?.current, { release: "shaky", fence: 1 });
+      t.is(await eventually(() => call(engine, "fn").catch(() => ""), "shaky"), "shaky");
+
+      await engine.deploy(released(image, "fixed", 2, "fixed"));
+      t.is((await engine.inventory())[0]?.crashLoop, undefined);
+    },
+  );
+
+  check(
     "that a version gave way outlives a restart, and is over with the next deploy",
     async (t, under) => {
       await under.engine.deploy(released(under.image, "good", 1, "good"));

@@ -1,5 +1,5 @@
 import test from "ava";
-import { decideSwitchBack, isCrashLoop } from "./decide-switch-back.ts";
+import { decideSwitchBack, describeCrashLoop, isCrashLoop } from "./decide-switch-back.ts";
 
 const deployment = { service: "fn", image: "x" };
 const crashing = { release: "r2", fence: 5, deployment };
@@ -21,19 +21,22 @@ test("what served before comes back above every fence that was given, though it 
   const previous = { release: "r1", fence: 2, deployment, failed: "was slow once" };
   const record = { v: 1, name: "fn", createdAt: "", replicas: 1, fence: 7, previous } as const;
 
-  t.deepEqual(decideSwitchBack(record, crashing, "replica fn-1 exited with code 9"), {
-    release: "r1",
-    fence: 8,
-    deployment,
-    switchedBack: {
-      from: { release: "r2", fence: 5 },
-      reason: "crash loop: replica fn-1 exited with code 9",
+  t.deepEqual(
+    decideSwitchBack(record, crashing, describeCrashLoop("replica fn-1 exited with code 9")),
+    {
+      release: "r1",
+      fence: 8,
+      deployment,
+      switchedBack: {
+        from: { release: "r2", fence: 5 },
+        reason: "crash loop: replica fn-1 exited with code 9",
+      },
     },
-  });
+  );
 });
 
 test("a function's first version gives way to nothing", (t) => {
   const record = { v: 1, name: "fn", createdAt: "", replicas: 1, fence: 7 } as const;
 
-  t.is(decideSwitchBack(record, crashing), undefined);
+  t.is(decideSwitchBack(record, crashing, describeCrashLoop()), undefined);
 });

@@ -13,14 +13,19 @@ export function isCrashLoop(
   return count >= crashLimit && since - publishedAt <= watchMs;
 }
 
+/** `crash loop: replica cart-1f2e3d4c exited with code 7` */
+export function describeCrashLoop(problem = "its replicas died"): string {
+  return `crash loop: ${problem}`;
+}
+
 /** What a version in a crash loop gives way to: what served before it, under a new fence; `undefined` when nothing did. */
 export function decideSwitchBack(
   record: FunctionRecord,
   crashing: Release,
-  problem = "its replicas died",
+  reason: string,
 ): (Release & { readonly switchedBack: SwitchedBack }) | undefined {
   if (record.previous === undefined) return undefined;
   const { failed: _, ...previous } = record.previous;
-  const switchedBack = { from: identify(crashing), reason: `crash loop: ${problem}` };
+  const switchedBack = { from: identify(crashing), reason };
   return { ...previous, fence: record.fence + 1, switchedBack };
 }

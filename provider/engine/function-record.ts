@@ -26,6 +26,8 @@ export type Release = {
   readonly failed?: string;
   /** Set when a crash loop brought it back, not a deploy. */
   readonly switchedBack?: SwitchedBack;
+  /** Why it has been in a crash loop since it was published, with nothing to go back to. */
+  readonly crashLoop?: string;
   /** What it has instead of the secrets' values of now, as long as those are kept. */
   readonly earlierSecrets?: SecretIds;
 };
@@ -69,6 +71,7 @@ const release = z.object({
       reason: z.string(),
     })
     .exactOptional(),
+  crashLoop: z.string().exactOptional(),
   earlierSecrets: secretIds.exactOptional(),
 });
 const retired = z.object({

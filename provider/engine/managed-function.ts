@@ -1,9 +1,4 @@
-import type {
-  FunctionEndpoints,
-  FunctionReport,
-  InventoryItem,
-  ReleaseIdentity,
-} from "#provider/provider.ts";
+import type { FunctionEndpoints, ReleaseIdentity } from "#provider/provider.ts";
 import { describe, type HttpError } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import type { FunctionDeployment } from "#sdk/messages.ts";
@@ -12,12 +7,12 @@ import { closing, gaveWay, neverHealthy, notFound } from "../engine-errors.ts";
 import { createTurns } from "../turns.ts";
 import { type DeployMode, decideDeploy } from "./decide-deploy.ts";
 import { decideFirstReplicas, decideScale, readScaleLimits } from "./decide-replicas.ts";
-import { decideSwitchBack, isCrashLoop } from "./decide-switch-back.ts";
-import { listEarlier } from "./earlier-secrets.ts";
+import { decideSwitchBack, describeCrashLoop, isCrashLoop } from "./decide-switch-back.ts";
 import type { FunctionLog } from "./function-log.ts";
 import type { FunctionRecord, Release } from "./function-record.ts";
+import { createFunctionViews, type FunctionViews } from "./function-views.ts";
 import { createHeldRecord, type HeldRecord, type HeldRecordTools } from "./held-record.ts";
-import { facts, identify, reportEndpoints, reportRecord, showing } from "./report-record.ts";
+import { facts, identify, showing } from "./report-record.ts";
 import type { EngineSettings } from "./settings.ts";
 import type { StartFailure, Version } from "./version.ts";
 
@@ -56,15 +51,11 @@ export type ManagedFunction = {
   deploy(request: DeployRequest): Promise<ReleaseIdentity>;
   remove(): Promise<void>;
   scale(replicas: number): Promise<void>;
-  report(): FunctionReport | undefined;
-  inventory(): InventoryItem | undefined;
-  endpoints(): FunctionEndpoints | undefined;
-  /** What it serves, and where. */
-  serving(): { readonly release: Release; readonly at: FunctionEndpoints } | undefined;
   /** The value of now, also where it serves with an earlier one. */
   refreshSecret(name: string, value: Uint8Array): Promise<void>;
   close(drainMs: number): Promise<void>;
-} & Pick<HeldRecord, "keepSecretsOf" | "secretsVersion" | "valueIds">;
+} & FunctionViews &
+  Pick<HeldRecord, "keepSecretsOf" | "secretsVersion" | "valueIds">;
 
 type Candidate = { readonly version: Version; readonly published: Promise<ReleaseIdentity> };
 
@@ -79,6 +70,7 @@ export function createManagedFunction(
   const retiring = new Set<Version>();
   const held = createHeldRecord(name, tools, recorded);
   const { mustExist, write } = held;
+  const views = createFunctionViews(name, { held, secrets, current: () => current });
   let current: Version | undefined;
   let candidate: Candidate | undefined;
   let publishedAt = Number.NEGATIVE_INFINITY;
@@ -105,30 +97,10 @@ export function createManagedFunction(
     },
     remove: () => inTurn(remove),
     scale: (replicas) => inTurn(() => scale(replicas)),
-    report() {
-      const record = held.read();
-      return record && report(record);
-    },
-    inventory() {
-      const record = held.read();
-      if (record?.current === undefined) return undefined;
-      const { switchedBack } = record.current;
-      return {
-        name,
-        current: identify(record.current),
-        ...(switchedBack && { switchedBack }),
-        status: report(record),
-      };
-    },
-    endpoints() {
-      const record = held.read();
-      return record && endpointsOf(record);
-    },
-    serving() {
-      const record = held.read();
-      if (record === undefined || current === undefined) return undefined;
-      return { release: current.release, at: endpointsOf(record) };
-    },
+    report: views.report,
+    inventory: views.inventory,
+    endpoints: views.endpoints,
+    serving: views.serving,
     async refreshSecret(secret, value) {
       await current?.refreshSecret(secret, value);
       await candidate?.version.refreshSecret(secret, value);
@@ -236,17 +208,25 @@ export function createManagedFunction(
     const deaths = version.deathRun();
     const record = held.read();
     if (record === undefined || !isCrashLoop(deaths, publishedAt, settings)) return;
-    const next = decideSwitchBack(record, version.release, version.problem());
-    if (next === undefined) return;
-    const { from, reason } = next.switchedBack;
-    log.error("release-switched-back", {
-      ...facts(next),
-      from: from.release,
-      deaths: deaths.count,
-      reason,
-    });
+    const reason = describeCrashLoop(version.problem());
+    const next = decideSwitchBack(record, version.release, reason);
+    if (next === undefined) {
+      await noteCrashLoop(record, reason);
+      return;
+    }
+    const from = version.release.release;
+    log.error("release-switched-back", { ...facts(next), from, deaths: deaths.count, reason });
     await write({ ...record, fence: next.fence, next });
     begin(next);
+  }
+
+  /** With nothing to go back to it is started again and again, and who deployed it hears of it. */
+  async function noteCrashLoop(record: FunctionRecord, reason: string): Promise<void> {
+    const serving = record.current;
+    if (serving === undefined || serving.crashLoop !== undefined) return;
+    log.error("release-crash-looping", { ...facts(serving), reason });
+    await write({ ...record, current: { ...serving, crashLoop: reason } });
+    publish();
   }
 
   async function useCurrent(secret: string): Promise<void> {
@@ -307,21 +287,8 @@ export function createManagedFunction(
   }
 
   function publish(): void {
-    const record = held.read();
-    if (record !== undefined) tools.publish(endpointsOf(record));
-  }
-
-  function endpointsOf(record: FunctionRecord): FunctionEndpoints {
-    return reportEndpoints(record, current?.endpoints() ?? []);
-  }
-
-  function report(record: FunctionRecord): FunctionReport {
-    const availableReplicas = current?.endpoints().length ?? 0;
-    const earlierSecrets = current === undefined ? [] : listEarlier(current.release, secrets);
-    return {
-      ...reportRecord(record, availableReplicas, current?.problem()),
-      ...(earlierSecrets.length === 0 ? {} : { earlierSecrets }),
-    };
+    const endpoints = views.endpoints();
+    if (endpoints !== undefined) tools.publish(endpoints);
   }
 
   /** Let a version end on its own time; `close` shortens that. */

@@ -63,7 +63,7 @@ fails the step, as \`docker build\` would.
 | locks of a killed git in a mirror or in a repository of the forge | \`stale-lock.test.ts\` | the next fetch, or the next start, removes them |
 | the clock jumps by a day | \`clock.test.ts\` | one worker at a time, order by generation (the ledger's clock is a tool; the process's is not changed) |
 | the platform dies at each of a build's five attempts | \`give-up.test.ts\` | before switching the build fails, says in which step it was given up, and what served goes on; once switching it is carried to its end |
-| a version dies three times in a row, the first time within ten seconds of its publication, whoever killed it | \`switch-back.test.ts\` (one folder up) | what served before serves again; ledger, commit and build log say so, also when the platform is killed before it could record that |
+| a version dies three times in a row, the first time within ten seconds of its publication, whoever killed it | \`switch-back.test.ts\` (one folder up) | what served before serves again, or where nothing did it is started again; ledger, commit and build log say so, also when the platform is killed before it could record that |
 | the registry is away, wants a login that is not there, or has no room (Docker) | \`registry.test.ts\` | what serves goes on; a registry that comes back within the attempts, or gets room, fails nobody; else the commit shows an error with the step, and the pusher sees the push that failed and whose fault it is |
 | an image never becomes healthy (Docker) | \`docker-road.test.ts\` (one folder up) | the commit shows a failure with the step and the reason; what served goes on, nothing is left |
 

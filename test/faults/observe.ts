@@ -68,7 +68,8 @@ export function readLedger(dataFolder: string): {
           `SELECT b.id, ${NAME} AS repository, branch, sha, generation, state, reason,
              EXISTS (SELECT 1 FROM events e WHERE e.build_id = b.id
                AND json_extract(event, '$.step') = 'failed'
-               AND json_extract(event, '$.reason') LIKE '% serves % again %') AS gaveWay
+               AND (json_extract(event, '$.reason') LIKE '% serves % again %'
+                 OR json_extract(event, '$.reason') LIKE '% is in a crash loop: %')) AS gaveWay
            FROM builds b JOIN repositories r ON r.id = b.repository_id ORDER BY b.sequence`,
         )
         .all(),
