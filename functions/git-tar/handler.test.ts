@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { alice, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
+import { alice, buildOf, claim, push, repositoryOf, shaOf } from "#ledger/test-support/set-up.ts";
 import type { Build } from "#ledger/types/build.ts";
 import type { Ledger } from "#ledger/types/ledger.ts";
 import { HttpError } from "#sdk/errors.ts";
@@ -249,6 +249,24 @@ test("a push that was superseded before its turn gives its place to the newer on
   t.deepEqual(own.body, { claimed: false, build: newer.id });
   t.deepEqual(platform.engine.switches, ["alice-cart cart:2"]);
   t.is(ledger.listBuilds({ limit: 10 }).length, 2);
+});
+
+test("a push that was superseded a moment ago leaves the newer one to its own job", async (t) => {
+  const { ledger, run, source } = await openPipeline(t);
+  const old = buildOf(ledger.acceptPush(push({ sha: shaOf(1) })));
+  const held = claim(ledger, old);
+  ledger.storePlan(held, { v: 1, functions: [] }, []);
+  ledger.beginDeploying(held);
+  const waiting = buildOf(ledger.acceptPush(push({ sha: shaOf(2) })));
+  ledger.endBuild(held, "live", "", []);
+  buildOf(ledger.acceptPush(push({ sha: shaOf(3) })));
+  source.heads.set("main", shaOf(3));
+
+  const { body } = await run(waiting);
+
+  t.is(body.claimed, false);
+  t.is(ledger.findBuild(waiting.id)?.state, "superseded");
+  t.is(ledger.listBuilds({ limit: 10 }).length, 3);
 });
 
 test("after three supersedes in a row a build is let through, whatever the head is by then", async (t) => {
