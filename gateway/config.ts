@@ -1,4 +1,4 @@
-import { ConfigError, type Env, readEnv } from "#sdk/env.ts";
+import { ConfigError, type Env, type EnvReader, readEnv } from "#sdk/env.ts";
 import { type Address, parseAddress } from "./address.ts";
 
 /** The rooms behind the gateway. */
@@ -45,10 +45,9 @@ export type Config = {
 export function readConfig(env: Env): Config {
   const read = readEnv(env);
   const config = {
+    ...readSettings(read),
     port: read.integer("port", 8080, { max: 65_535 }),
-    host: read.text("host", "127.0.0.1"),
     rootDomain: read.text("root_domain", "localhost").toLowerCase(),
-    gatewayNames: splitNames(read.text("gateway_names", "gateway")),
     addresses: {
       provider: read.text("functions_provider_url"),
       queue: read.text("queue_url"),
@@ -56,11 +55,26 @@ export function readConfig(env: Env): Config {
       builder: read.text("builder_url"),
       functions: read.text("system_functions_url"),
     },
-    basicAuth: read.boolean("basic_auth", true),
     secretMountPath: read.text("secret_mount_path", "/run/secrets"),
     payloadKeyId: read.text("payload_key_id", "1"),
     release: read.text("release", "dev"),
     sha: read.text("git_sha", "unknown"),
+  };
+  const { addresses, ...rest } = read.done(config);
+  return { ...rest, rooms: parseRooms(addresses) };
+}
+
+/** What an operator sets; the rest is between the gateway and who starts it. Throws as `readConfig`. */
+export function readGatewaySettings(env: Env): ReturnType<typeof readSettings> {
+  const read = readEnv(env);
+  return read.done(readSettings(read));
+}
+
+function readSettings(read: EnvReader) {
+  return {
+    host: read.text("host", "127.0.0.1"),
+    gatewayNames: splitNames(read.text("gateway_names", "gateway")),
+    basicAuth: read.boolean("basic_auth", true),
     readTimeoutMs: read.milliseconds("read_timeout", "60s"),
     writeTimeoutMs: read.milliseconds("write_timeout", "60s"),
     upstreamTimeoutMs: read.milliseconds("upstream_timeout", "60s"),
@@ -73,8 +87,6 @@ export function readConfig(env: Env): Config {
     endpointsSilenceMs: read.milliseconds("endpoints_silence", "20s"),
     drainTimeoutMs: read.milliseconds("drain_timeout", "8s"),
   };
-  const { addresses, ...rest } = read.done(config);
-  return { ...rest, rooms: parseRooms(addresses) };
 }
 
 const VARIABLE_OF: Readonly<Record<RoomName, string>> = {

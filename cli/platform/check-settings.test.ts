@@ -19,6 +19,8 @@ for (const [name, value, expected] of [
   ["queue_pipeline_attempts", "none", "expected a whole number from 1 up"],
   ["build_lease", "soon", 'expected a duration such as "30s" or "15m", up to 596h'],
   ["keep_secrets_days", "0", "expected a whole number from 1 to 36500"],
+  ["hold_timeout", "soon", 'expected a duration such as "30s" or "15m", up to 596h'],
+  ["catch_up_interval", "often", 'expected a duration such as "30s" or "15m", up to 596h'],
   ["disk_reserve_mib", "-1", "expected a whole number from 0 to 1000000000"],
 ] as const)
   test(`${name} "${value}" is told with what is expected and where it stands`, async (t) => {

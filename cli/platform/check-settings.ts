@@ -10,14 +10,17 @@ import { readConfig as readEventConfig } from "../../functions/github-event/conf
 import { readConfig as readPushConfig } from "../../functions/github-push/config.ts";
 import { readConfig as readStatusConfig } from "../../functions/github-status/config.ts";
 import { readConfig as readLogConfig } from "../../functions/pipeline-log/config.ts";
+import { readGatewaySettings } from "../../gateway/config.ts";
 import { readQueueSettings } from "../../queue/settings.ts";
 import type { EngineKind } from "./choose-engine.ts";
 import { readGarbageSettings } from "./collect-garbage.ts";
 import { readDiskSettings } from "./disk-gate.ts";
+import { readIntakeSettings } from "./intake.ts";
 
 type Read = (env: Env) => unknown;
 
 const OF_ALL: readonly Read[] = [
+  readGatewaySettings,
   readVersionSettings,
   readBuilderSettings,
   readForgeSettings,
@@ -30,10 +33,11 @@ const OF_ALL: readonly Read[] = [
   readAuditConfig,
   readGarbageSettings,
   readDiskSettings,
+  readIntakeSettings,
 ];
 
 /**
- * Read what the engine, the functions and the rooms beside them will read, before any of them is started. Throws one error
+ * Read what the gateway, the engine, the functions and the rooms beside them will read, before any of them is started. Throws one error
  * with everything that is wrong, where it is set, and what to do.
  */
 export async function checkSettings(env: Env, kind: EngineKind): Promise<void> {

@@ -22,6 +22,11 @@ export type IntakeTools = {
   readonly log: Log;
 };
 
+export function readIntakeSettings(env: Env): { readonly intervalMs: number } {
+  const read = readEnv(env);
+  return read.done({ intervalMs: read.milliseconds("catch_up_interval", "5m") });
+}
+
 /**
  * A webhook is a hint: at start and every few minutes, ask back deliveries that failed and compare branch
  * heads with what was accepted; at start also finish interrupted roll-backs and compare what commits show
@@ -29,7 +34,7 @@ export type IntakeTools = {
  */
 export function startIntake({ ledger, apps, gateway, env, status, log }: IntakeTools): () => void {
   const { buildBranch, urls, queueTimeoutMs, buildsPerHour } = readPushConfig(env);
-  const intervalMs = readEnv(env).milliseconds("catch_up_interval", "5m");
+  const { intervalMs } = readIntakeSettings(env);
   const catchUp = createCatchUp({
     ledger,
     readHead: createReadHead(apps),
