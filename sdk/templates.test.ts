@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { findTemplate, readTemplates } from "#sdk/templates.ts";
 
@@ -43,6 +44,21 @@ test("template.yml is read as faas-cli reads it, ours under host beside it", asy
     handlerFolder: "src",
     host: { command: ["watchdog"], install: "none", env: { port: "010" } },
   });
+});
+
+test("what a library thinks of a template is not printed between the lines of the log", async (t) => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => void warnings.push(warning);
+  process.on("warning", note);
+  t.teardown(() => process.off("warning", note));
+  const folder = await makeTemplates(t, {
+    a: { ...PLAIN, "template.yml": "language: a\nunknown: { [x]: y }\n" },
+  });
+
+  await readTemplates(folder);
+  await setImmediate();
+
+  t.deepEqual(warnings, []);
 });
 
 test("a template without host is listed but does not build on the host", async (t) => {

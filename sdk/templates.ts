@@ -124,7 +124,7 @@ function toPlain(text: string, path: string): unknown {
   if (text.length > LIMIT_CHARACTERS)
     throw new TemplateError(`${path} has more than ${LIMIT_CHARACTERS} characters.`);
   try {
-    const document = parseDocument(text, { schema: "failsafe" });
+    const document = parseDocument(text, { schema: "failsafe", logLevel: "error" });
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw problem;
     return document.toJS();

@@ -67,7 +67,8 @@ async function pickTemplate(
 
 async function readLanguage(context: string): Promise<string | undefined> {
   const text = await readText(context, "template.yml");
-  const value: unknown = text === undefined ? undefined : parse(text, { schema: "failsafe" });
+  const value: unknown =
+    text === undefined ? undefined : parse(text, { schema: "failsafe", logLevel: "error" });
   const language =
     typeof value === "object" && value !== null && "language" in value ? value.language : undefined;
   return typeof language === "string" ? language : undefined;
