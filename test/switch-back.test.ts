@@ -83,6 +83,30 @@ for (const point of ["recordSwitchBack:before", "recordSwitchBack:after"]) {
   });
 }
 
+for (const point of ["recordCrashLoop:before", "recordCrashLoop:after"]) {
+  test(`a platform that dies at ${point} tells of a first version's crash loop once`, async (t) => {
+    const { platform, push, start } = await setUp(t, { OFC_FAULT: point });
+    const one = await push("one");
+    await until(async () => {
+      await callCart(platform, "crash");
+      return !isAlive(platform.pid);
+    }, 60_000);
+
+    const next = await start();
+    // What was not told before is told while it goes on.
+    const build = await until(async () => {
+      await callCart(next, "crash");
+      return findTold(next, one);
+    }, 60_000);
+
+    t.regex(build.reason, /^cart is in a crash loop: /);
+    const told = await next.ofc("builds", "--id", build.id);
+    t.is(told.match(/cart +failed/g)?.length, 1, told);
+    const failure = `failure: ${build.reason}`;
+    await until(async () => (await statusesOf(next, one)).cart === failure, 60_000);
+  });
+}
+
 async function setUp(t: ExecutionContext, env: Record<string, string> = {}) {
   t.timeout(240_000);
   const platform = await startPlatform({ env });
@@ -142,10 +166,12 @@ async function callCart({ url }: RunningPlatform, path = ""): Promise<string> {
 
 /** The build of a commit, once something is said about it. */
 function findCorrected(platform: RunningPlatform, commit: string): Promise<BuildView> {
-  return until(async () => {
-    const list = BUILDS.parse(JSON.parse(await platform.ofc("builds", "--json")));
-    return list.find(({ sha, reason }) => sha === commit && reason !== "");
-  }, 60_000);
+  return until(() => findTold(platform, commit), 60_000);
+}
+
+async function findTold(platform: RunningPlatform, commit: string) {
+  const list = BUILDS.parse(JSON.parse(await platform.ofc("builds", "--json")));
+  return list.find(({ sha, reason }) => sha === commit && reason !== "");
 }
 
 async function listFunctions(platform: RunningPlatform) {
