@@ -1,4 +1,5 @@
 import { createHttpClient } from "#sdk/http-client.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import { lookupPublic } from "./callback-address.ts";
 import type { Reached } from "./decide-outcome.ts";
 import type { StoredCallback } from "./stored-callback.ts";
@@ -27,7 +28,7 @@ export function createCallbackSender(settings: CallbackSettings): CallbackSender
         path: `${url.pathname}${url.search}`,
         headers: headersOf(callback),
         body: Buffer.from(callback.body, "base64"),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: withDeadline(timeoutMs, signal),
       });
       await drain(response);
       return {

@@ -2,6 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import { App } from "@octokit/app";
 import { Octokit } from "@octokit/core";
 import { HttpError } from "#sdk/errors.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 
 /** A GitHub, or what speaks like one, and our App on it. */
 export type GithubSource = {
@@ -123,7 +124,7 @@ function boundFetch(fetch: typeof globalThis.fetch, timeoutMs: number): typeof g
   return (input, init = {}) => {
     const headers = new Headers(init.headers);
     headers.set("x-github-api-version", API_VERSION);
-    const limits = [AbortSignal.timeout(timeoutMs), ...(init.signal ? [init.signal] : [])];
-    return fetch(input, { ...init, headers, signal: AbortSignal.any(limits) });
+    const signal = withDeadline(timeoutMs, ...(init.signal ? [init.signal] : []));
+    return fetch(input, { ...init, headers, signal });
   };
 }

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import { describe, HttpError } from "#sdk/errors.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import type { BuildkitAddress } from "./address.ts";
 
 const DIAL_LIMIT_MS = 10_000;
@@ -20,7 +21,7 @@ export async function dial(
   headers: Readonly<Record<string, string | readonly string[]>>,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_LIMIT_MS)]);
+  const limit = withDeadline(DIAL_LIMIT_MS, signal);
   try {
     return address.kind === "docker"
       ? await takeOver(address, path, headers, limit)

@@ -1,5 +1,6 @@
 import { pack } from "tar-stream";
 import type { RegistryLogin } from "#sdk/registry-logins.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import type { Buildkit } from "../buildkit/open-buildkit.ts";
 import { DOCKERFILE } from "./repack-context.ts";
 
@@ -18,7 +19,7 @@ export async function askBuildkit(
 ): Promise<string> {
   const ending = new AbortController();
   let digest: string | undefined;
-  const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(LIMIT_MS)]);
+  const signal = withDeadline(LIMIT_MS, ending.signal);
   const building = buildkit.build({
     context: contextOf(`FROM ${reference}\n`),
     dockerfile: DOCKERFILE,

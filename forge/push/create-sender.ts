@@ -3,6 +3,7 @@ import { setTimeout as sleepFor } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
 import type { Log } from "#sdk/log.ts";
 import { signWebhook } from "#sdk/webhook-signature.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import type { ForgeSettings } from "../settings.ts";
 import {
   type Attempt,
@@ -128,7 +129,7 @@ export function createSender(tools: SenderTools): Sender {
       headers: headersOf(delivery, body),
       body,
       redirect: "manual",
-      signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(settings.webhookTimeoutMs)]),
+      signal: withDeadline(settings.webhookTimeoutMs, stopping.signal),
     });
     return { status: response.status, answer: (await response.text()).slice(0, ANSWER_LIMIT) };
   }

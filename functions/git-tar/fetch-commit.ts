@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { describe } from "#sdk/errors.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import { FetchError, toFetchError } from "./fetch-error.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import {
@@ -125,7 +126,7 @@ async function watchLimits({ folder, limits }: MirrorOptions, signal: AbortSigna
     check().catch((error: unknown) => growth.abort(error));
   }, GROWTH_CHECK_MS);
   return {
-    signal: AbortSignal.any([signal, growth.signal, AbortSignal.timeout(limits.fetchMs)]),
+    signal: withDeadline(limits.fetchMs, signal, growth.signal),
     check,
     stop: () => clearInterval(timer),
   };

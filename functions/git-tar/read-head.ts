@@ -1,3 +1,4 @@
+import { withDeadline } from "#sdk/with-deadline.ts";
 import { ensureMirror } from "./fetch-commit.ts";
 import { toFetchError } from "./fetch-error.ts";
 import type { MirrorOptions } from "./mirror.ts";
@@ -16,7 +17,7 @@ export async function readHead(
   const { code, stderr, stdout } = await runGit({
     folder,
     environment,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(limits.fetchMs)]),
+    signal: withDeadline(limits.fetchMs, signal),
     args: ["ls-remote", "--quiet", "--end-of-options", cloneUrl, ref],
     ...(credential === undefined ? {} : { credential }),
   });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import type { Release } from "../engine/function-record.ts";
 import { dockerStatus, isDockerAway } from "./connect-docker.ts";
 import { removeContainer, watchContainer } from "./container.ts";
@@ -23,7 +24,7 @@ export async function startContainer(
   gone: AbortSignal,
 ): Promise<Begun> {
   const { docker, network, addresses, settings, closed } = tools;
-  const patience = AbortSignal.any([closed, AbortSignal.timeout(settings.dockerTimeoutMs)]);
+  const patience = withDeadline(settings.dockerTimeoutMs, closed);
   for (let left = TRIES; ; left--) {
     // Replicas that still finish requests may hold all of them.
     const address = await addresses.take(AbortSignal.any([patience, gone]));

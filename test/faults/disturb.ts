@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import { connectAdmin } from "../../cli/admin-client.ts";
 import { chooseState, killContainer, killDockerdWithin } from "./docker-targets.ts";
 import { readAnswer, readLedger } from "./observe.ts";
@@ -55,7 +56,7 @@ const SPECIAL: Readonly<Record<string, Provoking>> = {
   cancelBuild,
   async declareRollback(stage, tree, over) {
     const name = crashingOf(tree);
-    const limit = AbortSignal.any([over, AbortSignal.timeout(CRASH_LIMIT_MS)]);
+    const limit = withDeadline(CRASH_LIMIT_MS, over);
     while (!limit.aborted && !stage.victim.isGone()) {
       // So that there is something to go back from; a push that meets another one may be refused.
       await tree.pushChange(name);
@@ -78,10 +79,10 @@ function crashingOf({ pushes: [first] }: WorkTree): string {
  */
 async function crashAgainAndAgain(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
   const service = crashingOf(tree);
-  const limit = AbortSignal.any([over, AbortSignal.timeout(CRASH_LIMIT_MS)]);
+  const limit = withDeadline(CRASH_LIMIT_MS, over);
   while (!limit.aborted && !stage.victim.isGone()) {
     const pushing = tree.pushChange(service);
-    const round = AbortSignal.any([limit, AbortSignal.timeout(CRASH_ROUND_MS)]);
+    const round = withDeadline(CRASH_ROUND_MS, limit);
     while (!round.aborted && !stage.victim.isGone()) {
       const text = await readAnswer(stage.url, service).catch(() => "");
       if (text !== "" && text === tree.pushes.at(-1)?.answers[service])
@@ -94,7 +95,7 @@ async function crashAgainAndAgain(stage: Stage, tree: WorkTree, over: AbortSigna
 
 /** One that is deploying already is not cancelled; then the next, which is pushed if it has to be. */
 async function cancelBuild(stage: Stage, tree: WorkTree, over: AbortSignal): Promise<void> {
-  const limit = AbortSignal.any([over, AbortSignal.timeout(CANCEL_LIMIT_MS)]);
+  const limit = withDeadline(CANCEL_LIMIT_MS, over);
   const listBuilds = () => readLedger(stage.dataFolder).builds;
   const countCancelled = () => listBuilds().filter(({ state }) => state === "cancelled").length;
   const before = countCancelled();
@@ -175,7 +176,7 @@ export async function killBuilding(
     return;
   }
   const pushing = trees.find(({ hasPackage }) => hasPackage)?.push("good");
-  const limit = AbortSignal.any([over, AbortSignal.timeout(NEXT_LIMIT_MS)]);
+  const limit = withDeadline(NEXT_LIMIT_MS, over);
   while (!limit.aborted && !victim.isGone()) {
     const found = victim.children().find((child) => kindOf(child) === "installer");
     if (found !== undefined && endProcess(found.pid)) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import { type FunctionContainer, listContainers } from "../helpers/docker-platform.ts";
 import type { TestDocker } from "../helpers/start-docker.ts";
 import { readLedger } from "./observe.ts";
@@ -49,7 +50,7 @@ export async function killDockerdWithin(
 ): Promise<boolean> {
   const { random, wanted, over } = options;
   const pushing = random.pick(trees).push("good");
-  const limit = AbortSignal.any([over, AbortSignal.timeout(BUILD_LIMIT_MS)]);
+  const limit = withDeadline(BUILD_LIMIT_MS, over);
   let met = false;
   while (!limit.aborted && !victim.isGone() && !met) {
     met = readLedger(dataFolder).builds.some(({ state }) => state === wanted);

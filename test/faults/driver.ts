@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "#sdk/errors.ts";
+import { withDeadline } from "#sdk/with-deadline.ts";
 import { comeToRest, observe } from "./come-to-rest.ts";
 import { killBelow, killBuilding, provoke, pushAll } from "./disturb.ts";
 import { findDockerLeftovers } from "./docker-leftovers.ts";
@@ -180,7 +181,7 @@ async function liveUntil(run: Run, fault: string): Promise<void> {
     await victim.ready;
     const limitMs =
       write === "recordSwitchBack" ? SWITCH_BACK_LIMIT_MS : POINT_LIMIT_MS[stage.engine];
-    const limit = AbortSignal.any([over, AbortSignal.timeout(limitMs)]);
+    const limit = withDeadline(limitMs, over);
     await Promise.race([victim.gone, isDone(run, working, limit)]);
     count(run, victim.isGone() ? `${write}:${moment}` : "at any moment");
     return working;
