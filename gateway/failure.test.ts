@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -94,9 +94,10 @@ for (const [what, head] of [
 
 test("a burst over a replica's backlog loses no request", async (t) => {
   const { url, provider, gateway } = await setUp(t);
-  const folder = tmpdir();
-  const path = join(folder, `backlog-${process.pid}.sock`);
-  const program = join(folder, `backlog-${process.pid}.mjs`);
+  const folder = await mkdtemp(join(tmpdir(), "ofc-backlog-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const path = join(folder, "http.sock");
+  const program = join(folder, "server.mjs");
   await writeFile(
     program,
     `import { createServer } from "node:http";

@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { findPort } from "../test/helpers/find-port.ts";
+import { dial } from "./test-client.ts";
 import { poll, startWatchdogProcess } from "./test-process.ts";
 
 const FIXTURES = new URL("fixtures", import.meta.url).pathname;
@@ -101,19 +100,15 @@ test("serializing mode answers 500 with the exit status alone", async (t) => {
 
 test("streaming mode sends output as it comes and the request as it arrives", async (t) => {
   const server = await startWatchdogProcess(t, { mode: "streaming", fprocess: "cat" });
-  const socket = connect(server.socketPath);
-  let received = "";
-  socket.setEncoding("utf8").on("data", (text: string) => {
-    received += text;
-  });
+  const { socket, received } = dial(server.socketPath);
 
   socket.write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-  await poll(() => received.includes("one"));
+  await poll(() => received().includes("one"));
   socket.write("3\r\ntwo\r\n0\r\n\r\n");
-  await poll(() => received.includes("two"));
+  await poll(() => received().includes("two"));
   socket.destroy();
 
-  t.regex(received, /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/octet-stream\r\n/i);
+  t.regex(received(), /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/octet-stream\r\n/i);
 });
 
 test("a client that goes away takes the program and its children with it", async (t) => {
@@ -208,14 +203,10 @@ test("http mode ends its program only when nothing is left to answer, upgraded c
     },
     { cwd: FIXTURES },
   );
-  const socket = connect(server.socketPath);
-  const closed = once(socket, "close");
-  let received = "";
-  socket.setEncoding("utf8").on("data", (text: string) => {
-    received += text;
-  });
+  const { socket, received } = dial(server.socketPath);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
-  await poll(() => received.includes("\r\n\r\n"));
+  await poll(() => received().includes("\r\n\r\n"));
   const slow = server.ask("/wait?ms=1000");
   await poll(async () => (await server.ask("/waiting")).text === "1");
 
@@ -223,7 +214,7 @@ test("http mode ends its program only when nothing is left to answer, upgraded c
   const toldAt = Date.now();
   const answer = await slow;
   socket.write("still here");
-  await poll(() => received.endsWith("still here"));
+  await poll(() => received().endsWith("still here"));
   await closed;
 
   t.is(answer.text, "waited");
@@ -242,19 +233,15 @@ test("http mode carries an upgraded connection both ways", async (t) => {
     },
     { cwd: FIXTURES },
   );
-  const socket = connect(server.socketPath);
-  let received = "";
-  socket.setEncoding("utf8").on("data", (text: string) => {
-    received += text;
-  });
+  const { socket, received } = dial(server.socketPath);
 
   socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
-  await poll(() => received.includes("\r\n\r\n"));
+  await poll(() => received().includes("\r\n\r\n"));
   socket.write("ping");
-  await poll(() => received.endsWith("ping"));
+  await poll(() => received().endsWith("ping"));
   socket.destroy();
 
-  t.regex(received, /^HTTP\/1\.1 101 /);
+  t.regex(received(), /^HTTP\/1\.1 101 /);
 });
 
 test("http mode ends when its program does, exit code 0 included", async (t) => {

@@ -1,4 +1,5 @@
 import { Agent, request as send } from "node:http";
+import { connect, type Socket } from "node:net";
 
 export type Answer = {
   readonly status: number;
@@ -37,7 +38,27 @@ export function ask(socketPath: string, path: string, options: AskOptions = {}):
         }
       },
     );
-    outgoing.once("error", reject);
+    outgoing.on("error", reject);
     outgoing.end(body);
   });
+}
+
+/** A connection whose bytes are the test's own; what breaks it is thrown where its text is asked for. */
+export function dial(socketPath: string): { readonly socket: Socket; received(): string } {
+  let received = "";
+  let broken: Error | undefined;
+  const socket = connect(socketPath).setEncoding("utf8");
+  socket.on("data", (text: string) => {
+    received += text;
+  });
+  socket.on("error", (error) => {
+    broken = error;
+  });
+  return {
+    socket,
+    received() {
+      if (broken !== undefined) throw broken;
+      return received;
+    },
+  };
 }

@@ -56,8 +56,14 @@ export async function startServer(
     output: () => output,
     ended,
   };
-  if (healthy) await poll(async () => (await isHealthy(running)) || child.exitCode !== null);
+  if (healthy) await poll(() => isHealthyYet(running));
   return running;
+}
+
+async function isHealthyYet(running: Running): Promise<boolean> {
+  const { exitCode } = running.child;
+  if (exitCode !== null) throw new Error(`The server ended with ${exitCode}: ${running.output()}`);
+  return await isHealthy(running);
 }
 
 const OUTPUT_GRACE_MS = 1_000;

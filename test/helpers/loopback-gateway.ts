@@ -77,7 +77,7 @@ export function createLoopback(
       ...(request.method === "GET" ? {} : { body }),
       signal: request.signal,
     });
-    return orAborted(loopback.serve(handler)(delivered), request.signal);
+    return orAborted(loopback.serve(handler)(delivered), call.signal);
   }
 
   function enqueue(name: string, body: Uint8Array, ownerId: string | null): Response {
@@ -105,8 +105,12 @@ export function createLoopback(
   }
 }
 
-/** As `fetch` does: a caller who stops waiting hears so at once. */
-function orAborted(answer: Promise<Response>, signal: AbortSignal): Promise<Response> {
+/**
+ * As `fetch` does: a caller who stops waiting hears so at once. By the caller's own signal: that of a `Request`
+ * is collected with it, and then never aborts.
+ */
+function orAborted(answer: Promise<Response>, signal?: AbortSignal): Promise<Response> {
+  if (signal === undefined) return answer;
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
