@@ -10,12 +10,18 @@ type Others = {
   readonly corpus: readonly Buffer[];
 };
 
-/** Change an input a few times, at places and in ways that chance decides. */
-export function mutate(input: Buffer, random: Random, others: Others): Buffer {
-  let changed = input;
+/** Change an input of the corpus a few times, at places and in ways that chance decides. */
+export function mutate(random: Random, others: Others): Buffer {
+  let changed = pickInput(others, random);
   for (let left = 1 + random.below(random.oneIn(4) ? 12 : 3); left > 0; left -= 1)
     changed = random.pick(MUTATIONS)(changed, random, others);
   return changed.subarray(0, LIMIT);
+}
+
+/** The shorter of two: a long one takes the time of thousands. */
+function pickInput({ corpus }: Others, random: Random): Buffer {
+  const [one, other] = [random.pick(corpus), random.pick(corpus)];
+  return one.length <= other.length ? one : other;
 }
 
 const insertWord: Mutation = (input, random, { dictionary }) =>
@@ -50,15 +56,15 @@ const repeat: Mutation = (input, random) => {
   return insert(input, start, Buffer.concat(Array.from({ length: times }, () => piece)));
 };
 
-const splice: Mutation = (input, random, { corpus }) => {
-  const other = random.pick(corpus);
+const splice: Mutation = (input, random, others) => {
+  const other = pickInput(others, random);
   const from = random.below(other.length + 1);
   const piece = other.subarray(from, from + random.below(other.length + 1));
   return insert(input, random.below(input.length + 1), piece);
 };
 
-const crossOver: Mutation = (input, random, { corpus }) => {
-  const other = random.pick(corpus);
+const crossOver: Mutation = (input, random, others) => {
+  const other = pickInput(others, random);
   const end = input.subarray(0, random.below(input.length + 1));
   return Buffer.concat([end, other.subarray(random.below(other.length + 1))]);
 };

@@ -32,9 +32,7 @@ await readKept();
 const end = performance.now() + order.ms;
 let size: number = BATCH.least;
 while (performance.now() < end) {
-  const batch = Array.from({ length: size }, () =>
-    mutate(random.pick(corpus), random, { dictionary, corpus }),
-  );
+  const batch = Array.from({ length: size }, () => mutate(random, { dictionary, corpus }));
   const before = kept;
   await locate(batch, true);
   size = kept > before ? BATCH.least : Math.min(BATCH.most, size * 2);
