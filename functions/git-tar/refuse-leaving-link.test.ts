@@ -86,7 +86,8 @@ function resolveLinks(links: ReadonlyMap<string, string>): string[] {
     for (const [path, to] of links) symlinkSync(to, join(context, path));
     return [...links.keys()].flatMap((path) => {
       try {
-        return [realpathSync(join(context, path)).slice(outside.length)];
+        // Node's own realpath takes `..` off a target before it follows the links in it.
+        return [realpathSync.native(join(context, path)).slice(outside.length)];
       } catch {
         // It leads nowhere, or in circles.
         return [];
